@@ -1,0 +1,1 @@
+#include "models/param_spec.h"
