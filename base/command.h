@@ -1,0 +1,50 @@
+// What a stage offers to the command line. STAGE/command.{h,cc} define one `Command` (for example
+// `extern const Command kConvertWeight;`), which turns arguments into the stage's options and does
+// nothing else; cli/main.cc lists it in its table.
+//
+// setup() declares options and positionals on the CLI11 object it is given and returns the
+// function that runs the command; the option values live in what that function captures (a
+// shared_ptr to an options struct), so nothing is static and a test can set up a command twice.
+//
+// Declared by cli for every command, so that they mean the same everywhere: --help, --json,
+// --quiet. Type names that shell completion understands: PATH (file or folder), FOLDER; and the
+// choices given to one_of().
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/reporter.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace mlc {
+
+struct CommandContext {
+  // Progress, notes and warnings; already silent with --quiet and JSON events with --json.
+  Reporter& reporter;
+  // Appends to the result on standard output; Error(kIo) when that can't be written. With --json
+  // the result is one JSON value and nothing else.
+  std::function<void(std::string_view)> print;
+  bool json = false;
+};
+
+using RunCommand = std::function<ExitCode(const CommandContext&)>;
+
+struct Command {
+  std::string_view name;
+  std::string_view help;  // one line, lower case, no period
+  RunCommand (*setup)(CLI::App& app);
+};
+
+// Accepts only these values; others are a usage error that names the option, the nearest choice and
+// all of them.
+CLI::Option* one_of(CLI::Option* option, std::vector<std::string> choices);
+
+}  // namespace mlc
