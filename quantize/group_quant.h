@@ -23,8 +23,9 @@ struct QuantCounts {
   std::uint64_t nan_values = 0;       // NaN elements after the cast to T
   std::uint64_t inf_values = 0;       // infinities after the cast to T
   std::uint64_t overflow_values = 0;  // finite before the cast to T, infinite after
-  double square_error = 0;   // sum (w - dequantized)^2 over finite groups, w after the cast
-  double square_weight = 0;  // sum w^2 over the same
+  double square_error = 0;      // sum (w - dequantized)^2 over finite groups, w after the cast
+  double square_weight = 0;     // sum w^2 over the same
+  double rtn_square_error = 0;  // search only: square_error of the values rtn would have given
   QuantCounts& operator+=(const QuantCounts& other);
 };
 
