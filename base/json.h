@@ -3,8 +3,9 @@
 // Reading refuses, with the byte offset (exit code 3): anything that RFC 8259 refuses, duplicate
 // keys in one object, a byte order mark, NUL, any byte after the root value except white space,
 // invalid UTF-8, lone surrogate escapes, "\u0000" in a key, nesting beyond max_depth, and more
-// text, strings or values than the limits allow. nlohmann's parser accepts several of these
-// silently (its SAX interface is used underneath, its DOM never).
+// text, strings or values than the limits allow; and numbers beyond the range of a double.
+// nlohmann's parser accepts several of these silently (its SAX interface is used underneath, its
+// DOM never).
 //
 // Numbers keep what the file said: an integer is a number without '.', 'e' and without "-0"; any
 // other number is a float, and as_int() / as_size() refuse it by its offset.
@@ -90,7 +91,7 @@ class Json {
 
   // The number exactly as the file wrote it (numbers only; writer-built values give Python's repr).
   const std::string& number_text() const;
-  std::size_t offset() const { return offset_; }
+  std::size_t offset() const { return offset_; }  // of the first byte; 0 in values that were built
 
   friend bool operator==(const Json& a, const Json& b);  // order of members counts; offsets do not
 
@@ -110,7 +111,8 @@ Json read_json_file(const std::string& path, const JsonLimits& limits = {});
 // Equal to Python's json.dumps(value, indent=indent, ensure_ascii=ensure_ascii): indent < 0 means
 // none (", " and ": " separators); empty containers are "[]" and "{}"; floats print as repr(float)
 // (shortest round trip, "1e-05", "1e+16", always ".0" or an exponent), NaN / Infinity / -Infinity.
-// No final newline.
+// Numbers that were read are written as Python would after reading them ("1e2" is 100.0, "-0" is
+// 0). Bytes that are not UTF-8 become U+FFFD. No final newline.
 std::string dump_json(const Json& value, int indent = -1, bool ensure_ascii = true);
 
 // Python's repr(float).
