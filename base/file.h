@@ -2,8 +2,11 @@
 //
 // Reading is by pread into the caller's buffer, never through a mapping: a source that shrinks or
 // is replaced while it is read gives an error instead of SIGBUS, and pread from the page cache is
-// no slower here than first touch of a mapping (docs/design.md, "Rejected ideas"). EINTR and short
-// transfers are retried; every failure is Error(kIo) with the path.
+// no slower here than first touch of a mapping (docs/design.md, "Rejected ideas"). EINTR, EAGAIN
+// and short transfers are retried; every failure is Error(kIo) with the path.
+//
+// A program that writes files must ignore SIGXFSZ, else a file size limit (ulimit -f) kills it
+// where it would have had Error(kIo) "file too large".
 #pragma once
 
 #include <cstddef>
@@ -27,9 +30,10 @@ class InputFile {
 
   const std::string& path() const { return path_; }
   std::uint64_t size() const { return size_; }  // at the time of opening
-  // Fills `out` from `offset`; Error(kIo) "file ended early" when the file is shorter now.
+  // Fills `out` from `offset`; Error(kIo) "file ended early" when the file is shorter. Thread-safe
+  // (pread).
   void read(std::uint64_t offset, std::span<std::byte> out) const;
-  // Thread-safe (pread). Hint that the range will be read soon, or no longer.
+  // Hint that the range will be read soon; never fails.
   void will_need(std::uint64_t offset, std::uint64_t size) const;
 
  private:
@@ -38,12 +42,14 @@ class InputFile {
   std::uint64_t size_ = 0;
 };
 
-// A file being written at known offsets by several threads. Created with O_EXCL|O_CLOEXEC, mode
-// 0644. The destructor closes without syncing and leaves the file: its folder is the caller's to
-// commit or remove (see OutputFolder).
+// A file of known size being written at known offsets by several threads. Created with
+// O_EXCL|O_CLOEXEC, mode 0644 less the umask; its space is reserved at once where the file system
+// can (bytes never written read as zero), so a full disk shows when a file is created. The
+// destructor closes without syncing and leaves the file: its folder is the caller's to commit or
+// remove (see OutputFolder).
 class OutputFile {
  public:
-  enum class Mode { kCreate, kReopen };  // kReopen: an existing file, for resume
+  enum class Mode { kCreate, kReopen };  // kReopen: an existing regular file
   OutputFile(const std::string& path, std::uint64_t size, Mode mode = Mode::kCreate);
   ~OutputFile();
   OutputFile(OutputFile&& other) noexcept;

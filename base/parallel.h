@@ -4,16 +4,23 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <optional>
+#include <string>
 
 namespace mlc {
 
 // Usable CPUs of this process (affinity mask and cgroup quota count), at least 1.
 unsigned default_threads();
 
+// The CPU quota of a cgroup (version 2) and of those around it, rounded up; none when unlimited.
+// `mount` is where the hierarchy lies ("/sys/fs/cgroup"), `cgroup` the path within it, as
+// /proc/self/cgroup names it ("/a/b").
+std::optional<unsigned> cgroup_cpu_quota(const std::string& mount, const std::string& cgroup);
+
 // Calls body(i, worker) for every i in [0, n), each once, from `threads` threads (the calling one
 // among them); worker is in [0, threads). Indices are handed out in ascending order. When a call
 // throws, no new index is handed out, all threads join, and the exception of the lowest index that
-// threw is rethrown.
+// threw is rethrown. When the system refuses more threads, fewer do the work.
 void parallel_for(unsigned threads, std::size_t n,
                   const std::function<void(std::size_t index, unsigned worker)>& body);
 
