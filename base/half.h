@@ -2,7 +2,7 @@
 //
 // These are the definitions that every fast path is tested against. All widening is exact; all
 // narrowing rounds to nearest, ties to even, keeps subnormals, and overflows to infinity, as numpy
-// (and so every MLC loader) does.
+// (and so every MLC loader) does. NaN payloads follow numpy too.
 #pragma once
 
 #include <bit>
@@ -17,11 +17,12 @@ inline std::uint32_t f32_bits(float f) { return std::bit_cast<std::uint32_t>(f);
 inline float bf16_to_f32(std::uint16_t h) { return bits_f32(std::uint32_t{h} << 16); }
 
 // Ties to even: adding 0x7fff plus the last kept bit carries exactly when the dropped part is above
-// one half, or equal to it with an odd kept part. NaN keeps its sign and upper payload and is made
-// quiet (bit 22), so that dropping the lower payload can't turn it into infinity.
+// one half, or equal to it with an odd kept part. Every NaN becomes the quiet one of its sign, as
+// in ml_dtypes (which gives numpy its bfloat16): dropping the lower payload could leave infinity.
 inline std::uint16_t f32_to_bf16(float f) {
   std::uint32_t u = f32_bits(f);
-  if ((u & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((u >> 16) | 0x40u);
+  if ((u & 0x7fffffffu) > 0x7f800000u)
+    return static_cast<std::uint16_t>(((u >> 16) & 0x8000u) | 0x7fc0u);
   return static_cast<std::uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
 }
 
@@ -48,30 +49,35 @@ inline float f16_to_f32(std::uint16_t h) {
   return bits_f32(sign | f32_bits(value));
 }
 
-// Narrow a binary64 pattern to `kMantissa` bits with `kBias`; one rounding, so float64 checkpoints
-// are not rounded twice. Infinity where the rounded value exceeds the format; NaN keeps its upper
-// payload and is made quiet.
-template <int kMantissa, int kExponent>
-constexpr std::uint32_t narrow_f64(std::uint64_t u) {
+// Narrow the bit pattern of a binary format (kFromMantissa, kFromExponent bits) to a smaller one,
+// with one rounding. Infinity where the rounded value exceeds the format. A NaN keeps its sign and
+// its upper payload and is not made quiet, as numpy's float16 does it; a payload that would vanish
+// becomes 1.
+template <int kFromMantissa, int kFromExponent, int kMantissa, int kExponent>
+constexpr std::uint32_t narrow_float(std::uint64_t u) {
+  constexpr int kFromBias = (1 << (kFromExponent - 1)) - 1;
   constexpr int kBias = (1 << (kExponent - 1)) - 1;
+  constexpr int kFromMax = (1 << kFromExponent) - 1;
   constexpr std::uint32_t kInf = ((1u << kExponent) - 1u) << kMantissa;
-  std::uint32_t sign = static_cast<std::uint32_t>(u >> 63) << (kMantissa + kExponent);
-  auto exponent = static_cast<int>((u >> 52) & 0x7ff);
-  std::uint64_t mantissa = u & ((std::uint64_t{1} << 52) - 1);
-  if (exponent == 0x7ff) {
+  std::uint32_t sign = static_cast<std::uint32_t>(u >> (kFromMantissa + kFromExponent))
+                       << (kMantissa + kExponent);
+  int exponent = static_cast<int>(u >> kFromMantissa) & kFromMax;
+  std::uint64_t mantissa = u & ((std::uint64_t{1} << kFromMantissa) - 1);
+  if (exponent == kFromMax) {
     if (mantissa == 0) return sign | kInf;
-    return sign | kInf | static_cast<std::uint32_t>(mantissa >> (52 - kMantissa)) |
-           (1u << (kMantissa - 1));
+    auto payload = static_cast<std::uint32_t>(mantissa >> (kFromMantissa - kMantissa));
+    return sign | kInf | (payload == 0 ? 1u : payload);
   }
-  if (exponent == 0) return sign;  // a subnormal double is below half of any smaller format's least
-  int target = exponent - 1023 + kBias;
-  mantissa |= std::uint64_t{1} << 52;
-  int drop = 52 - kMantissa + (target < 1 ? 1 - target : 0);
-  if (drop > 54) return sign;
+  static_assert(kFromExponent > kExponent);
+  if (exponent == 0) return sign;  // a subnormal is below half of the smaller format's least
+  int target = exponent - kFromBias + kBias;
+  mantissa |= std::uint64_t{1} << kFromMantissa;
+  int drop = kFromMantissa - kMantissa + (target < 1 ? 1 - target : 0);
+  if (drop > kFromMantissa + 2) return sign;  // below a quarter of the least subnormal
   std::uint64_t kept = mantissa >> drop;
   std::uint64_t rest = mantissa & ((std::uint64_t{1} << drop) - 1);
   std::uint64_t half = std::uint64_t{1} << (drop - 1);
-  kept += (rest > half || (rest == half && (kept & 1))) ? 1u : 0u;
+  kept += (rest > half || (rest == half && (kept & 1) != 0)) ? 1u : 0u;
   // The implicit bit of a normal number adds one to the exponent field; a carry out of the mantissa
   // does the same, and turns the largest subnormal into the least normal.
   std::uint64_t bits =
@@ -80,12 +86,13 @@ constexpr std::uint32_t narrow_f64(std::uint64_t u) {
 }
 
 inline std::uint16_t f64_to_f16(double d) {
-  return static_cast<std::uint16_t>(narrow_f64<10, 5>(std::bit_cast<std::uint64_t>(d)));
+  return static_cast<std::uint16_t>(narrow_float<52, 11, 10, 5>(std::bit_cast<std::uint64_t>(d)));
 }
-inline std::uint16_t f64_to_bf16(double d) {
-  return static_cast<std::uint16_t>(narrow_f64<7, 8>(std::bit_cast<std::uint64_t>(d)));
+inline std::uint16_t f32_to_f16(float f) {
+  return static_cast<std::uint16_t>(narrow_float<23, 8, 10, 5>(f32_bits(f)));
 }
-// A float32 widens to float64 exactly (a signalling NaN becomes quiet on the way, as in numpy).
-inline std::uint16_t f32_to_f16(float f) { return f64_to_f16(static_cast<double>(f)); }
+// ml_dtypes casts every wider type to bfloat16 through float32, so float64 is rounded twice there,
+// and here for equality.
+inline std::uint16_t f64_to_bf16(double d) { return f32_to_bf16(static_cast<float>(d)); }
 
 }  // namespace mlc

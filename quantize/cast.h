@@ -30,5 +30,6 @@ void cast_elements_reference(DType from, const void* src, DType to, void* dst, s
 
 // float32 -> the 2-byte storage form in shards: f32_to_bf16_mlc (base/half.h), fast.
 void store_f32_as_bf16(const float* src, void* dst, std::size_t n);
+void store_f32_as_bf16_reference(const float* src, void* dst, std::size_t n);
 
 }  // namespace mlc

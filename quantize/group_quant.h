@@ -14,16 +14,23 @@
 
 namespace mlc {
 
+inline constexpr std::size_t kMaxGroupSize = 40;  // of all rows of the table; checked there
+
 // What was seen, for the summary and for verify. Sums over calls. Order of addition does not
 // matter: counts are integers; the error sums are per call and added by the caller in a fixed
 // order.
 struct QuantCounts {
   std::uint64_t groups = 0;
-  std::uint64_t zero_groups = 0;      // scale 0 because every element is (or rounds to) zero
+  std::uint64_t zero_groups = 0;      // every element is zero after the cast to T
   std::uint64_t nan_values = 0;       // NaN elements after the cast to T
   std::uint64_t inf_values = 0;       // infinities after the cast to T
   std::uint64_t overflow_values = 0;  // finite before the cast to T, infinite after
-  double square_error = 0;      // sum (w - dequantized)^2 over finite groups, w after the cast
+  // Groups with finite elements of which a runtime computes an infinite one: in float16 an element
+  // of 65504 gives, divided by 7, the scale 9360, and 7 x 9360 = 65520 rounds to infinity.
+  std::uint64_t overflow_groups = 0;
+  // sum (w - dequantized)^2 over the other finite groups, w after the cast. "Dequantized" is what a
+  // runtime computes with the scale as stored, which for float32 models is the bfloat16 one.
+  double square_error = 0;
   double square_weight = 0;     // sum w^2 over the same
   double rtn_square_error = 0;  // search only: square_error of the values rtn would have given
   QuantCounts& operator+=(const QuantCounts& other);
@@ -68,8 +75,11 @@ std::span<const std::string_view> simd_levels();
 void limit_simd_level(std::string_view name);
 
 // What a runtime computes: T((code - M) * scale), rounded to T. Writes rows x cols elements of T as
-// float32 (exact widening).
+// float32 (exact widening). The scales are elements of T as group_quantize writes them; a float32
+// scale read back from a shard was rounded to bfloat16 and has to be widened by the caller.
 void group_dequantize(const Quantization& q, std::size_t rows, std::size_t cols,
                       const std::uint32_t* q_weight, const void* q_scale, float* out);
+void group_dequantize_reference(const Quantization& q, std::size_t rows, std::size_t cols,
+                                const std::uint32_t* q_weight, const void* q_scale, float* out);
 
 }  // namespace mlc

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "quantize/group_quant.h"
+
 namespace mlc {
 namespace {
 
@@ -60,7 +62,8 @@ constexpr std::array kQuantizations = {
 consteval bool groups_hold_whole_words() {
   for (const Quantization& q : kQuantizations) {
     if (q.kind == QuantKind::kNone) continue;
-    if (q.bits < 2 || q.bits > 8 || q.group_size <= 0 || q.group_size % q.codes_per_word() != 0)
+    if (q.bits < 2 || q.bits > 8 || q.group_size <= 0 ||
+        q.group_size > static_cast<int>(kMaxGroupSize) || q.group_size % q.codes_per_word() != 0)
       return false;
   }
   return true;
