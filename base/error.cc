@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace mlc {
@@ -44,6 +45,15 @@ std::string printable(std::string_view text, std::size_t limit) {
     out += text.substr(0, n);
     text.remove_prefix(n);
   }
+  return out;
+}
+
+std::string printable_list(const std::vector<std::string>& names) {
+  constexpr std::size_t kListed = 10;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(names.size(), kListed); i++)
+    out += (i == 0 ? "" : ", ") + printable(names[i]);
+  if (names.size() > kListed) out += fmt::format(" and {} more", names.size() - kListed);
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -52,5 +53,8 @@ template <class... A>
 // UTF-8 become \xNN, and more than `limit` bytes are cut with "...". Every name that comes from
 // outside is printed through this.
 std::string printable(std::string_view text, std::size_t limit = 200);
+
+// "a, b, c and 12 more": the first ten names, each printable.
+std::string printable_list(const std::vector<std::string>& names);
 
 }  // namespace mlc

@@ -1,5 +1,8 @@
 #include "convert/source.h"
 
+#include <algorithm>
+#include <numeric>
+
 namespace mlc {
 
 std::int64_t SourceTensor::elements() const {
@@ -10,14 +13,17 @@ std::int64_t SourceTensor::elements() const {
 }
 
 const SourceTensor* Checkpoint::find(std::string_view name) const {
-  auto it = lookup_.find(name);
-  return it == lookup_.end() ? nullptr : &tensors[it->second];
+  auto it =
+      std::lower_bound(by_name_.begin(), by_name_.end(), name,
+                       [&](std::size_t i, std::string_view n) { return tensors[i].name < n; });
+  return it == by_name_.end() || tensors[*it].name != name ? nullptr : &tensors[*it];
 }
 
 void Checkpoint::build_lookup() {
-  lookup_.clear();
-  for (std::size_t i = 0; i < tensors.size(); i++)
-    lookup_.emplace(tensors[i].name, i);
+  by_name_.resize(tensors.size());
+  std::iota(by_name_.begin(), by_name_.end(), std::size_t{0});
+  std::sort(by_name_.begin(), by_name_.end(),
+            [&](std::size_t a, std::size_t b) { return tensors[a].name < tensors[b].name; });
 }
 
 }  // namespace mlc

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,25 +28,37 @@ struct SourceTensor {
 struct SourceFile {
   std::string name;  // relative to the checkpoint folder, as the index writes it
   std::shared_ptr<InputFile> file;
-  std::uint64_t elements = 0;  // of all tensors in the file
+  // Of all tensors in the file, also of those that the index does not mention: mlc_llm counts what
+  // it loads, and it loads whole files.
+  std::uint64_t elements = 0;
 };
 
 struct Checkpoint {
   std::string folder;
   std::vector<SourceFile> files;  // in order of first appearance
-  // In mlc_llm's loading order within each file: the index's weight_map order, or for a single file
-  // without index the order by data offset (docs/formats.md, "Order").
+  // Names are unique. In mlc_llm's loading order: by file, within a file in the index's weight_map
+  // order, or without index by data offset (docs/formats.md, "Order").
   std::vector<SourceTensor> tensors;
   std::vector<std::string> warnings;  // total_size wrong, header unusually large, ...
   const SourceTensor* find(std::string_view name) const;  // nullptr if absent
   void build_lookup();                                    // readers call it last
 
  private:
-  std::map<std::string, std::size_t, std::less<>> lookup_;
+  std::vector<std::size_t> by_name_;  // indices into tensors, sorted by name
 };
 
-// `source`: a folder, a *.safetensors file, or a *.safetensors.index.json. Errors: docs of the
-// reader.
+// Opens what `source` names, in this order of preference:
+//   a folder with model.safetensors.index.json (or one other *.safetensors.index.json),
+//   a folder with model.safetensors, which is then read alone,
+//   a folder with several *.safetensors, in the order of their names,
+//   one *.safetensors file, or one index file.
+// Nothing is ever written beside the source. `format` is a row of source_formats(): "auto" or
+// "huggingface-safetensor"; kUsage for an unknown one. Errors besides the reader's
+// (convert/safetensors.h): kUsage when `source` does not exist, kBadInput when it holds no weights,
+// kUnsupported when it holds weights of another format.
 Checkpoint open_checkpoint(const std::string& source, std::string_view format);
+
+// Values of --source-format that open_checkpoint knows by name.
+std::vector<std::string_view> source_formats();
 
 }  // namespace mlc

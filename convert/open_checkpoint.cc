@@ -1,0 +1,170 @@
+// Which files a source consists of, and which reader they need.
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "base/error.h"
+#include "convert/safetensors_index.h"
+#include "convert/source.h"
+
+namespace mlc {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSafetensors = ".safetensors";
+constexpr std::string_view kIndex = ".safetensors.index.json";
+
+// Weight files of other ecosystems, by the end of their names.
+struct OtherFormat {
+  std::string_view suffix;
+  std::string_view name;
+};
+constexpr std::array kOtherFormats = {
+    OtherFormat{".bin", "PyTorch"},  OtherFormat{".bin.index.json", "PyTorch"},
+    OtherFormat{".pt", "PyTorch"},   OtherFormat{".pth", "PyTorch"},
+    OtherFormat{".ckpt", "PyTorch"}, OtherFormat{".gguf", "GGUF"},
+    OtherFormat{".ggml", "GGML"},    OtherFormat{".npz", "numpy"},
+    OtherFormat{".npy", "numpy"},    OtherFormat{".h5", "TensorFlow"},
+    OtherFormat{".msgpack", "Flax"}, OtherFormat{".onnx", "ONNX"},
+    OtherFormat{".nemo", "NeMo"},
+};
+
+struct SourceFormat {
+  std::string_view name;
+  bool readable;
+};
+// mlc_llm's names.
+constexpr std::array kFormats = {
+    SourceFormat{"auto", true},
+    SourceFormat{"huggingface-torch", false},
+    SourceFormat{"huggingface-safetensor", true},
+    SourceFormat{"awq", false},
+};
+
+const OtherFormat* other_format(std::string_view file) {
+  auto row = std::find_if(kOtherFormats.begin(), kOtherFormats.end(),
+                          [&](const OtherFormat& f) { return file.ends_with(f.suffix); });
+  return row == kOtherFormats.end() ? nullptr : &*row;
+}
+
+[[noreturn]] void unsupported(const std::string& path, std::string_view what) {
+  fail(ExitCode::kUnsupported,
+       "{}: {}, but this version reads safetensors only; save the model again with "
+       "save_pretrained(safe_serialization=True)",
+       printable(path, 1024), what);
+}
+
+void check_format(std::string_view format) {
+  auto row = std::find_if(kFormats.begin(), kFormats.end(),
+                          [&](const SourceFormat& f) { return f.name == format; });
+  if (row == kFormats.end()) {
+    std::string known;
+    for (const SourceFormat& f : kFormats)
+      known += fmt::format("{}{}", known.empty() ? "" : ", ", f.name);
+    fail(ExitCode::kUsage, "unknown source format '{}', expected one of {}", printable(format),
+         known);
+  }
+  if (!row->readable)
+    fail(ExitCode::kUnsupported, "source format {}: this version reads huggingface-safetensor only",
+         format);
+}
+
+// Names of the files in a folder, sorted. A dangling link counts: opening it tells why.
+std::vector<std::string> list(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (!it->is_directory(ignored)) names.push_back(it->path().filename().string());
+  }
+  if (error) io_error(folder.string(), "list", error.value());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::string> ending_in(const std::vector<std::string>& names, std::string_view suffix) {
+  std::vector<std::string> result;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(result),
+               [&](const std::string& name) { return name.ends_with(suffix); });
+  return result;
+}
+
+bool holds(const std::vector<std::string>& names, const std::string& name) {
+  return std::binary_search(names.begin(), names.end(), name);
+}
+
+Checkpoint open_folder(const std::string& folder) {
+  std::vector<std::string> names = list(folder);
+  std::vector<std::string> files = ending_in(names, kSafetensors);
+  std::vector<std::string> indices = ending_in(names, kIndex);
+  const std::string index = std::string("model") + std::string(kIndex);
+  const std::string single = std::string("model") + std::string(kSafetensors);
+
+  if (holds(indices, index)) return open_indexed(folder, index);
+  if (holds(files, single)) {
+    Checkpoint checkpoint = open_files(folder, {single});
+    std::erase(files, single);
+    if (!files.empty())
+      checkpoint.warnings.push_back(fmt::format(
+          "{}: only {} is read, not {}", printable(folder, 1024), single, printable_list(files)));
+    return checkpoint;
+  }
+  if (indices.size() == 1) return open_indexed(folder, indices[0]);
+  if (indices.size() > 1)
+    bad_input("{}: several index files ({}); name one of them as the source",
+              printable(folder, 1024), printable_list(indices));
+  if (!files.empty()) return open_files(folder, files);
+
+  for (const std::string& name : names)
+    if (const OtherFormat* other = other_format(name))
+      unsupported(folder, fmt::format("found {} ({})", printable(name), other->name));
+  bad_input("{}: no weights; looked for {}, {} and *{}", printable(folder, 1024), index, single,
+            kSafetensors);
+}
+
+// mlc_llm prefers PyTorch files where both formats lie side by side; their order may differ.
+void warn_of_pytorch(Checkpoint& checkpoint) {
+  for (const std::string& name : list(checkpoint.folder)) {
+    if (name != "pytorch_model.bin" && name != "pytorch_model.bin.index.json") continue;
+    checkpoint.warnings.push_back(
+        fmt::format("{}: {} is not read, the safetensors beside it are (mlc_llm would read it, and "
+                    "its order of params may differ)",
+                    printable(checkpoint.folder, 1024), name));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string_view> source_formats() {
+  std::vector<std::string_view> names;
+  for (const SourceFormat& format : kFormats)
+    names.push_back(format.name);
+  return names;
+}
+
+Checkpoint open_checkpoint(const std::string& source, std::string_view format) {
+  check_format(format);
+  std::error_code error;
+  fs::file_status status = fs::status(source, error);
+  if (status.type() == fs::file_type::not_found)
+    fail(ExitCode::kUsage, "source '{}' does not exist", printable(source, 1024));
+  if (error) io_error(source, "open", error.value());
+  if (fs::is_directory(status)) {
+    Checkpoint checkpoint = open_folder(source);
+    warn_of_pytorch(checkpoint);
+    return checkpoint;
+  }
+
+  fs::path path(source);
+  std::string folder = path.has_parent_path() ? path.parent_path().string() : ".";
+  std::string name = path.filename().string();
+  if (name.ends_with(kSafetensors)) return open_files(folder, {name});
+  if (const OtherFormat* other = other_format(name))
+    unsupported(source, fmt::format("is {}", other->name));
+  if (name.ends_with(".json")) return open_indexed(folder, name);
+  bad_input("{}: expected a folder, a *{} file or a *{} file", printable(source, 1024),
+            kSafetensors, kIndex);
+}
+
+}  // namespace mlc

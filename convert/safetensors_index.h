@@ -1,0 +1,38 @@
+// Checkpoints of several safetensors files, with or without model.safetensors.index.json.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "convert/source.h"
+
+namespace mlc {
+
+struct SafetensorsIndex {
+  struct Entry {
+    std::string tensor;
+    std::size_t file;  // into files
+  };
+  std::vector<std::string> files;    // in order of first appearance
+  std::vector<Entry> entries;        // in the order of weight_map
+  std::optional<double> total_size;  // metadata.total_size; some writers give a float
+};
+
+// Error(kBadInput) unless the text is strict JSON with a weight_map of tensor name -> file name, at
+// least one, each file a plain path below the folder of the index: relative, without empty, "." or
+// ".." parts, backslashes, colons or control characters. Other members are ignored. A symbolic link
+// is followed when the file is opened (the hub's cache consists of them).
+SafetensorsIndex parse_safetensors_index(std::string_view text, const std::string& where);
+
+// The files that the index names, below `folder`. Error(kBadInput), listing all names, when a file
+// is missing, when a file lacks a tensor, or when two files hold the same one. A tensor that the
+// index does not mention, and a wrong total_size, are warnings, as upstream takes no notice.
+Checkpoint open_indexed(const std::string& folder, const std::string& index_name);
+
+// Whole files in the order given, without index.
+Checkpoint open_files(const std::string& folder, const std::vector<std::string>& names);
+
+}  // namespace mlc
