@@ -1,0 +1,135 @@
+// An architecture is data: what its config.json holds, which params it has, and how each is made
+// from the checkpoint. To support a new model_type, add one file to models/arch/ that defines
+// arch_<file>; the build finds it. A malformed table does not compile (models/well_formed.h).
+//
+// Templates. Names of params and sources are text in which {expression} stands for an integer or
+// text, "model.layers.{i+1}.ln.weight", and {$alias} for one of the architecture's aliases. {e} in
+// a source counts the experts of `each`.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/dtype.h"
+#include "models/config_table.h"
+#include "models/expression.h"
+#include "models/param_spec.h"
+
+namespace mlc {
+
+// One dimension; "@vocab_size" is symbolic: mlc_llm leaves it open, so that the checkpoint's own
+// size counts and the config's is a hint.
+struct Dim {
+  Expr expression;
+  bool symbolic = false;
+
+  constexpr Dim() = default;
+  constexpr Dim(const char* text)  // NOLINT(google-explicit-constructor)
+      : expression(*text == '@' ? text + 1 : text), symbolic(*text == '@') {}
+  constexpr bool empty() const { return expression.empty(); }
+};
+
+struct Shape {
+  std::array<Dim, 4> dims;  // ends at the first empty one
+
+  // All four are written out: g++ 12 can't read members of elements left to default initialization
+  // in a constant expression.
+  constexpr Shape() : dims{Dim(), Dim(), Dim(), Dim()} {}
+  constexpr Shape(Dim a, Dim b = Dim(), Dim c = Dim(), Dim d = Dim()) : dims{a, b, c, d} {}
+};
+
+// The numbers of OpArgs, as expressions.
+struct OpExprs {
+  Expr heads = {};
+  Expr head_dim = {};
+  Expr queries = {};
+  Expr nope = {};
+  Expr value = {};
+  Expr exponent = {};
+};
+
+struct Param {
+  std::string_view name;  // template
+  Shape shape = {};
+  ParamKind kind = ParamKind::kRaw;
+  Op op = Op::kCopy;
+  OpExprs args = {};
+  std::array<std::string_view, 4> sources = {};  // templates, in argument order; none: the name
+  Expr each = {};                                // the sources repeat for e = 0 .. each - 1
+  Expr when = {};                                // empty: always
+  std::string_view only_quant_kind = {};         // "block-scale-quant": only for such schemes
+  std::optional<DType> dtype = {};               // pinned
+  std::optional<DType> out_dtype = {};
+  int rank = 0;  // among the params that share a source: the lower comes out first
+};
+
+// Source tensors that are left out on purpose; everything else that no param uses is reported.
+// `rule` says why, in the words of a report.
+struct Ignored {
+  std::string_view pattern;  // template; a final * stands for any rest
+  std::string_view rule;
+};
+
+// Rows that exist once, or `count` times with `variable` = 0 .. count-1. Order within the block:
+// params, then blocks. The order of all is mlc_llm's tree order (docs/architectures.md, "Order").
+struct Block {
+  std::string_view variable = {};
+  Expr count = {};
+  Expr when = {};
+  std::span<const Param> params = {};
+  std::span<const Ignored> ignored = {};
+  std::span<const Block> blocks = {};
+};
+
+// The first alias of a name whose condition holds gives its text (a template).
+struct Alias {
+  std::string_view name;
+  std::string_view text;
+  Expr when = {};
+};
+
+struct Architecture {
+  std::string_view model_type;                            // the registry's name
+  std::array<std::string_view, 2> also_detected_as = {};  // model_type values that mean this one
+  ConfigTable config = {};
+  std::span<const Block> body = {};
+  std::span<const Alias> aliases = {};
+  // Modules that group quantization and block scales leave out, with everything below them.
+  std::span<const std::string_view> no_quantization = {};
+};
+
+constexpr std::size_t size_of_shape(const Param& param) {
+  std::size_t n = 0;
+  while (n < param.shape.dims.size() && !param.shape.dims[n].empty())
+    n++;
+  return n;
+}
+
+constexpr std::size_t count_sources(const Param& param) {
+  std::size_t n = 0;
+  while (n < param.sources.size() && !param.sources[n].empty())
+    n++;
+  return std::max<std::size_t>(n, 1);  // none written: the param's own name
+}
+
+constexpr std::string_view source_template(const Param& param, std::size_t index) {
+  return param.sources[0].empty() ? param.name : param.sources[index];
+}
+
+// Joins tables at compile time, so that architectures share rows.
+template <class T, std::size_t... N>
+constexpr auto join(const std::array<T, N>&... tables) {
+  std::array<T, (N + ... + 0)> rows = {};
+  auto out = rows.begin();
+  ((out = std::copy(tables.begin(), tables.end(), out)), ...);
+  return rows;
+}
+
+// What one file of models/arch/ defines under the name arch_<file>.
+using Family = std::span<const Architecture>;
+
+}  // namespace mlc

@@ -1,0 +1,245 @@
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "models/models.h"
+#include "models/templates.h"
+
+namespace mlc {
+
+namespace {
+
+// Fills in templates for one config.
+class Filler {
+ public:
+  explicit Filler(const ModelConfig& config) : config_(config) {}
+
+  std::string fill(std::string_view text, const Environment& scope) const {
+    std::string result;
+    for (TemplatePart part = next_part(text);; part = next_part(part.rest)) {
+      result += part.literal;
+      if (part.hole.empty()) return result;
+      if (part.hole[0] == '$')
+        result += fill(alias(part.hole.substr(1), scope), scope);
+      else
+        result += hole(part.hole, text, scope);
+    }
+  }
+
+ private:
+  std::string_view alias(std::string_view name, const Environment& scope) const {
+    Expr last;
+    for (const Alias& alias : config_.architecture->aliases) {
+      if (alias.name != name) continue;
+      if (alias.when.empty() || evaluate_bool(alias.when, scope, config_.path)) return alias.text;
+      last = alias.when;
+    }
+    bad_input("{}: no layout of the checkpoint's names is known for this config ({})", config_.path,
+              describe_names(last, scope));
+  }
+
+  // The text of a hole has been checked at compile time; most are just a loop variable.
+  std::string hole(std::string_view expression, std::string_view text,
+                   const Environment& scope) const {
+    Expr expr;
+    expr.text = expression;
+    Value value = evaluate(expr, scope, fmt::format("{}: {}", config_.path, text));
+    if (const auto* word = std::get_if<std::string_view>(&value)) return std::string(*word);
+    return std::to_string(evaluate_int(expr, scope, config_.path));
+  }
+
+  const ModelConfig& config_;
+};
+
+class Expander {
+ public:
+  Expander(const ModelConfig& config, std::string_view quant_kind)
+      : config_(config), quant_kind_(quant_kind), filler_(config) {}
+
+  std::vector<ParamSpec> run() {
+    ConfigScope scope(config_);
+    for (const Block& block : config_.architecture->body)
+      expand(block, scope);
+    return std::move(specs_);
+  }
+
+ private:
+  void expand(const Block& block, const Environment& scope) {
+    if (!block.when.empty() && !evaluate_bool(block.when, scope, config_.path)) return;
+    if (block.count.empty()) {
+      turn(block, scope);
+      return;
+    }
+    std::int64_t count = evaluate_int(block.count, scope, config_.path);
+    auto rows = static_cast<std::int64_t>(std::max<std::size_t>(block.params.size(), 1));
+    if (count < 1 || count > kMaxParams / rows)
+      bad_input("{}: {} is {}, expected 1 to {}", config_.path, block.count.text, count,
+                kMaxParams / rows);
+    for (std::int64_t i = 0; i < count; i++)
+      turn(block, Scope(scope, block.variable, i));
+  }
+
+  void turn(const Block& block, const Environment& scope) {
+    for (const Param& param : block.params)
+      add(param, scope);
+    for (const Block& inner : block.blocks)
+      expand(inner, scope);
+  }
+
+  void add(const Param& param, const Environment& scope) {
+    if (!param.only_quant_kind.empty() && param.only_quant_kind != quant_kind_) return;
+    if (!param.when.empty() && !evaluate_bool(param.when, scope, config_.path)) return;
+    if (specs_.size() >= static_cast<std::size_t>(kMaxParams))
+      bad_input("{}: this config would have more than {} params", config_.path, kMaxParams);
+    ParamSpec spec;
+    spec.name = filler_.fill(param.name, scope);
+    spec.shape = shape(param, spec.name, scope);
+    spec.symbolic_rows = param.shape.dims[0].symbolic;
+    spec.kind = param.kind;
+    spec.dtype = param.dtype;
+    spec.out_dtype = param.out_dtype;
+    spec.op = param.op;
+    spec.args = arguments(param, spec.name, scope);
+    spec.sources = sources(param, spec.name, scope);
+    spec.no_quantization = excluded(spec.name);
+    spec.rank = param.rank;
+    specs_.push_back(std::move(spec));
+  }
+
+  std::string where(const std::string& name) const {
+    return fmt::format("{}: {}", config_.path, name);
+  }
+
+  std::vector<std::int64_t> shape(const Param& param, const std::string& name,
+                                  const Environment& scope) const {
+    std::vector<std::int64_t> shape;
+    std::int64_t elements = 1;
+    for (const Dim& dim : param.shape.dims) {
+      if (dim.empty()) break;
+      std::int64_t size = evaluate_int(dim.expression, scope, where(name));
+      if (size < 1 || size > kMaxDim || __builtin_mul_overflow(elements, size, &elements) ||
+          elements > kMaxElements)
+        bad_input("{}: {} would have dimension {} = {} ({})", config_.path, name,
+                  dim.expression.text, size, describe_names(dim.expression, scope));
+      shape.push_back(size);
+    }
+    return shape;
+  }
+
+  OpArgs arguments(const Param& param, const std::string& name, const Environment& scope) const {
+    auto number = [&](Expr expression, std::int64_t least) -> std::int64_t {
+      if (expression.empty()) return 0;
+      std::int64_t value = evaluate_int(expression, scope, where(name));
+      if (value < least || value > kMaxDim)
+        bad_input("{}: {} is made with {} = {} ({})", config_.path, name, expression.text, value,
+                  describe_names(expression, scope));
+      return value;
+    };
+    return {.heads = number(param.args.heads, 1),
+            .head_dim = number(param.args.head_dim, 1),
+            .queries = number(param.args.queries, 1),
+            .nope = number(param.args.nope, 1),
+            .value = number(param.args.value, 1),
+            .exponent = number(param.args.exponent, 0)};
+  }
+
+  std::vector<std::string> sources(const Param& param, const std::string& name,
+                                   const Environment& scope) {
+    std::int64_t turns = 1;
+    if (!param.each.empty()) {
+      turns = evaluate_int(param.each, scope, where(name));
+      if (turns < 1)
+        bad_input("{}: {} is {}, but {} needs at least one", config_.path, param.each.text, turns,
+                  name);
+    }
+    auto per_turn = static_cast<std::int64_t>(count_sources(param));
+    if (turns > (kMaxSources - source_count_) / per_turn)
+      bad_input("{}: this config would have more than {} source tensors ({} is {})", config_.path,
+                kMaxSources, param.each.empty() ? "they" : param.each.text, turns);
+    source_count_ += turns * per_turn;
+    std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(turns * per_turn));
+    for (std::int64_t e = 0; e < turns; e++) {
+      Scope expert(scope, "e", e);
+      for (std::size_t i = 0; i < count_sources(param); i++)
+        names.push_back(filler_.fill(source_template(param, i), expert));
+    }
+    return names;
+  }
+
+  bool excluded(const std::string& name) const {
+    return std::any_of(config_.architecture->no_quantization.begin(),
+                       config_.architecture->no_quantization.end(), [&](std::string_view module) {
+                         return name.size() > module.size() && name.starts_with(module) &&
+                                name[module.size()] == '.';
+                       });
+  }
+
+  const ModelConfig& config_;
+  std::string_view quant_kind_;
+  Filler filler_;
+  std::vector<ParamSpec> specs_;
+  std::int64_t source_count_ = 0;
+};
+
+class IgnoreMatcher {
+ public:
+  IgnoreMatcher(const ModelConfig& config, std::string_view name)
+      : config_(config), name_(name), filler_(config) {}
+
+  std::optional<std::string_view> find(std::span<const Block> blocks,
+                                       const Environment& scope) const {
+    for (const Block& block : blocks)
+      if (auto rule = find_in(block, scope)) return rule;
+    return std::nullopt;
+  }
+
+ private:
+  std::optional<std::string_view> find_in(const Block& block, const Environment& scope) const {
+    if (!block.when.empty() && !evaluate_bool(block.when, scope, config_.path)) return std::nullopt;
+    if (block.count.empty()) return find_turn(block, scope);
+    // Only worth the turns when some pattern inside can start this way.
+    if (!may_match(block)) return std::nullopt;
+    std::int64_t count = std::min(evaluate_int(block.count, scope, config_.path), kMaxParams);
+    for (std::int64_t i = 0; i < count; i++)
+      if (auto rule = find_turn(block, Scope(scope, block.variable, i))) return rule;
+    return std::nullopt;
+  }
+
+  bool may_match(const Block& block) const {
+    for (const Ignored& ignored : block.ignored)
+      if (name_.starts_with(next_part(ignored.pattern).literal)) return true;
+    return std::any_of(block.blocks.begin(), block.blocks.end(),
+                       [&](const Block& inner) { return may_match(inner); });
+  }
+
+  std::optional<std::string_view> find_turn(const Block& block, const Environment& scope) const {
+    for (const Ignored& ignored : block.ignored)
+      if (matches(ignored.pattern, scope)) return ignored.rule;
+    return find(block.blocks, scope);
+  }
+
+  bool matches(std::string_view pattern, const Environment& scope) const {
+    bool open = pattern.ends_with('*');
+    if (open) pattern.remove_suffix(1);
+    std::string text = filler_.fill(pattern, scope);
+    return open ? name_.starts_with(text) : name_ == text;
+  }
+
+  const ModelConfig& config_;
+  std::string_view name_;
+  Filler filler_;
+};
+
+}  // namespace
+
+std::vector<ParamSpec> expand_params(const ModelConfig& config, std::string_view quant_kind) {
+  return Expander(config, quant_kind).run();
+}
+
+std::optional<std::string_view> is_ignored_source(const ModelConfig& config,
+                                                  std::string_view source_name) {
+  return IgnoreMatcher(config, source_name).find(config.architecture->body, ConfigScope(config));
+}
+
+}  // namespace mlc

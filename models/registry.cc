@@ -1,0 +1,44 @@
+#include "models/registry.h"
+
+#include <algorithm>
+
+namespace mlc {
+
+#define MLC_ARCH(file) extern const Family arch_##file;
+#include "architectures.inc"
+#undef MLC_ARCH
+
+const std::vector<const Architecture*>& architectures() {
+  static const std::vector<const Architecture*> all = [] {
+    std::vector<const Architecture*> list;
+#define MLC_ARCH(file)                                 \
+  for (const Architecture& architecture : arch_##file) \
+    list.push_back(&architecture);
+#include "architectures.inc"
+#undef MLC_ARCH
+    std::sort(list.begin(), list.end(), [](const Architecture* a, const Architecture* b) {
+      return a->model_type < b->model_type;
+    });
+    return list;
+  }();
+  return all;
+}
+
+const Architecture* find_architecture(std::string_view model_type) {
+  if (model_type.empty()) return nullptr;
+  for (const Architecture* architecture : architectures()) {
+    if (architecture->model_type == model_type) return architecture;
+    for (std::string_view name : architecture->also_detected_as)
+      if (name == model_type) return architecture;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> known_model_types() {
+  std::vector<std::string> names;
+  for (const Architecture* architecture : architectures())
+    names.emplace_back(architecture->model_type);
+  return names;
+}
+
+}  // namespace mlc

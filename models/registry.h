@@ -1,0 +1,21 @@
+// All architectures; each file of models/arch/ adds its own (CMakeLists.txt).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/architecture.h"
+
+namespace mlc {
+
+// Ordered by model_type.
+const std::vector<const Architecture*>& architectures();
+
+// By the registry's name or by a name that is detected as it; null if unknown.
+const Architecture* find_architecture(std::string_view model_type);
+
+// All names of the registry, ordered.
+std::vector<std::string> known_model_types();
+
+}  // namespace mlc

@@ -1,0 +1,225 @@
+// Every architecture of the registry against the lists that mlc_llm itself makes.
+#include "models/registry.h"
+
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "models/models.h"
+#include "models/well_formed.h"
+
+namespace mlc {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kShared = fs::path(MLC_TEST_SHARED) / "spec" / "registry";
+
+std::string text(const Json& json, const char* key) { return json.find(key)->as_string(key); }
+
+std::vector<std::int64_t> integers(const Json& json) {
+  std::vector<std::int64_t> list;
+  for (const Json& item : json.items("list"))
+    list.push_back(item.as_int("item"));
+  return list;
+}
+
+std::vector<std::string> strings(const Json& json) {
+  std::vector<std::string> list;
+  for (const Json& item : json.items("list"))
+    list.push_back(item.as_string("item"));
+  return list;
+}
+
+std::string model_dtype(const std::string& quantization) {
+  if (quantization.find("bf16") != std::string::npos) return "bfloat16";
+  if (quantization.find("f32") != std::string::npos) return "float32";
+  return "float16";
+}
+
+std::string dtype_of(const ParamSpec& spec, const std::string& quantization) {
+  if (spec.dtype) return std::string(name_of(*spec.dtype));
+  if (spec.kind == ParamKind::kLinearBias && spec.out_dtype)
+    return std::string(name_of(*spec.out_dtype));
+  return model_dtype(quantization);
+}
+
+std::string op_name(Op op) {
+  switch (op) {
+    case Op::kCopy:
+      return "copy";
+    case Op::kConcat:
+      return "concat";
+    case Op::kStack:
+      return "stack";
+    case Op::kStackOfConcat:
+      return "stack_of_concat";
+    case Op::kTranspose:
+      return "transpose";
+    case Op::kAddOne:
+    case Op::kAddOneF32:
+      return "add_one";
+    case Op::kSplitInterleavedQkv:
+      return "split_interleaved_qkv";
+    case Op::kSplitGroupedQkv:
+      return "split_grouped_qkv";
+    case Op::kMlaKvBK:
+      return "mla_kv_b_k";
+    case Op::kMlaKvBV:
+      return "mla_kv_b_v";
+    case Op::kDivPow2:
+      return "div_pow2";
+    case Op::kExpNegExp:
+      return "exp_neg_exp";
+  }
+  return "";
+}
+
+class SharedTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (fs::exists(kShared)) return;
+    std::cout << "skipped: no shared data\n";
+    GTEST_SKIP();
+  }
+
+  static ModelConfig config_of(const std::string& preset, const std::string& model) {
+    return load_model_config((kShared / "presets" / (preset + ".json")).string(), model);
+  }
+};
+
+TEST_F(SharedTest, UnquantizedParamsAreMlcs) {
+  std::map<std::string, int> lists;
+  int params = 0;
+  for (const auto& file : fs::directory_iterator(kShared / "params")) {
+    Json expected = read_json_file(file.path().string());
+    std::string model = text(expected, "model");
+    if (find_architecture(model) == nullptr) continue;
+    std::string quantization = text(expected, "quantization");
+    SCOPED_TRACE(file.path().filename().string());
+    ModelConfig config = config_of(text(expected, "preset"), model);
+    std::vector<ParamSpec> ours = expand_params(config, text(expected, "kind"));
+    const std::vector<Json>& theirs = expected.find("unquantized")->items("unquantized");
+    ASSERT_EQ(ours.size(), theirs.size());
+    for (std::size_t i = 0; i < ours.size(); i++) {
+      ASSERT_EQ(ours[i].name, text(theirs[i], "name"));
+      ASSERT_EQ(ours[i].shape, integers(*theirs[i].find("shape"))) << ours[i].name;
+      ASSERT_EQ(dtype_of(ours[i], quantization), text(theirs[i], "dtype")) << ours[i].name;
+      ASSERT_EQ(ours[i].symbolic_rows, theirs[i].find("symbolic_dims") != nullptr) << ours[i].name;
+    }
+    lists[model]++;
+    params += static_cast<int>(ours.size());
+  }
+  int total = 0;
+  for (const auto& [model, count] : lists) {
+    std::cout << model << ": " << count << " lists\n";
+    total += count;
+  }
+  std::cout << total << " lists with " << params << " params are equal to mlc_llm's\n";
+  EXPECT_EQ(lists.size(), architectures().size());
+}
+
+TEST_F(SharedTest, SourcesAndOpsAreMlcs) {
+  int maps = 0;
+  int entries = 0;
+  std::set<std::string> models;
+  for (const auto& file : fs::directory_iterator(kShared / "mapping")) {
+    Json expected = read_json_file(file.path().string());
+    std::string model = text(expected, "model");
+    // AWQ and fp8 checkpoints have other source names, by rules that hold for all architectures.
+    bool plain = file.path().stem().extension().empty() || text(expected, "source") != "awq";
+    if (find_architecture(model) == nullptr || !plain) continue;
+    std::string quantization = text(expected, "quantization_used");
+    SCOPED_TRACE(file.path().filename().string());
+    ModelConfig config = config_of(text(expected, "preset"), model);
+    std::map<std::string, const Json*> theirs;
+    for (const Json& entry : expected.find("map")->items("map"))
+      theirs[text(entry, "mlc")] = &entry;
+    std::vector<ParamSpec> ours = expand_params(config, "no-quant");
+    EXPECT_EQ(ours.size(), theirs.size());
+    for (const ParamSpec& spec : ours) {
+      ASSERT_TRUE(theirs.count(spec.name)) << spec.name;
+      const Json& entry = *theirs[spec.name];
+      EXPECT_EQ(spec.sources, strings(*entry.find("hf"))) << spec.name;
+      EXPECT_EQ(op_name(spec.op), text(entry, "op")) << spec.name;
+      EXPECT_EQ(spec.shape, integers(*entry.find("shape"))) << spec.name;
+      EXPECT_EQ(dtype_of(spec, quantization), text(entry, "dtype")) << spec.name;
+      for (auto [key, value] :
+           {std::pair{"heads", spec.args.heads}, std::pair{"head_dim", spec.args.head_dim}}) {
+        const Json* number = entry.find(key);
+        EXPECT_EQ(value, number == nullptr ? 0 : number->as_int(key)) << spec.name << " " << key;
+      }
+      entries++;
+    }
+    std::vector<std::string> unused = strings(*expected.find("unused"));
+    for (const std::string& name : unused)
+      EXPECT_TRUE(is_ignored_source(config, name)) << name;
+    maps++;
+    models.insert(model);
+  }
+  std::cout << maps << " maps with " << entries << " entries are equal to mlc_llm's\n";
+  EXPECT_GT(maps, 0);
+}
+
+// The files hold what gen_config writes: the fields, read a second time after the overrides, of
+// which one is always there, max_batch_size 128.
+TEST_F(SharedTest, DerivedConfigsAreMlcs) {
+  int count = 0;
+  for (const auto& file : fs::directory_iterator(kShared / "model_config")) {
+    Json expected = read_json_file(file.path().string());
+    std::string model = text(*expected.find("mlc_chat_config_top"), "model_type");
+    if (find_architecture(model) == nullptr) continue;
+    SCOPED_TRACE(file.path().filename().string());
+    ModelConfig config = config_of(file.path().stem().string(), model);
+    Json fields = config.fields;
+    if (fields.find("max_batch_size") != nullptr) fields.set("max_batch_size", 128);
+    ModelConfig again = read_model_config(fields, config.path, model);
+    EXPECT_EQ(dump_json(again.fields), dump_json(*expected.find("model_config")));
+    count++;
+  }
+  std::cout << count << " derived configs are equal to mlc_llm's\n";
+  EXPECT_GT(count, 0);
+}
+
+// Presets name their model_type, and detection finds it.
+TEST_F(SharedTest, ModelTypeIsDetected) {
+  Json models = read_json_file((kShared / "models.json").string());
+  int count = 0;
+  for (const Json& model : models.find("models")->items("models")) {
+    const Architecture* architecture = find_architecture(text(model, "name"));
+    if (architecture == nullptr) continue;
+    for (const std::string& preset : strings(*model.find("presets"))) {
+      EXPECT_EQ(config_of(preset, "auto").architecture, architecture) << preset;
+      count++;
+    }
+    const std::vector<Json>& fields = model.find("fields")->items("fields");
+    ASSERT_EQ(architecture->config.fields.size(), fields.size());
+    for (std::size_t i = 0; i < fields.size(); i++)
+      EXPECT_EQ(architecture->config.fields[i].name, text(fields[i], "name"));
+  }
+  std::cout << count << " presets are detected\n";
+}
+
+TEST(Registry, ListsAllOnce) {
+  std::vector<std::string> known = known_model_types();
+  EXPECT_EQ(std::set<std::string>(known.begin(), known.end()).size(), known.size());
+  for (const char* name :
+       {"llama", "mistral", "mixtral", "gpt_neox", "gpt2", "phi-msft", "phi", "qwen2"}) {
+    ASSERT_NE(find_architecture(name), nullptr) << name;
+    EXPECT_EQ(find_architecture(name)->model_type, name);
+  }
+  EXPECT_EQ(find_architecture("mixformer-sequential"), find_architecture("phi-msft"));
+  EXPECT_EQ(find_architecture("nope"), nullptr);
+  EXPECT_EQ(find_architecture(""), nullptr);
+}
+
+TEST(Registry, TablesHaveNoProblem) {
+  for (const Architecture* architecture : architectures())
+    EXPECT_EQ(problem_of(*architecture), "") << architecture->model_type;
+}
+
+}  // namespace
+}  // namespace mlc
