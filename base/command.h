@@ -6,9 +6,8 @@
 // function that runs the command; the option values live in what that function captures (a
 // shared_ptr to an options struct), so nothing is static and a test can set up a command twice.
 //
-// Declared by cli for every command, so that they mean the same everywhere: --help, --json,
-// --quiet. Type names that shell completion understands: PATH (file or folder), FOLDER; and the
-// choices given to one_of().
+// Declared by cli, so that they mean the same everywhere: --help, --json, --quiet. Type names that
+// shell completion understands: PATH (file or folder), FOLDER; and the choices given to one_of().
 #pragma once
 
 #include <functional>
@@ -41,6 +40,7 @@ struct Command {
   std::string_view name;
   std::string_view help;  // one line, lower case, no period
   RunCommand (*setup)(CLI::App& app);
+  bool common_options = true;  // --json and --quiet mean something here
 };
 
 // Accepts only these values; others are a usage error that names the option, the nearest choice and

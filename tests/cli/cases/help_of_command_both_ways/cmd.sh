@@ -1,0 +1,3 @@
+mlc help completion >a
+mlc completion --help >b
+cmp a b

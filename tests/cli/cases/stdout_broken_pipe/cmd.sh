@@ -1,0 +1,3 @@
+mkfifo pipe
+exec 3<>pipe 4>pipe 3<&-
+mlc help >&4

@@ -1,0 +1,1 @@
+mlc completion --hepl bash
