@@ -27,7 +27,9 @@ RunCommand set_up_convert(CLI::App& app) {
   app.add_option("--threads", options->threads, "how many [0: all]")
       ->type_name("N")
       ->capture_default_str();
-  app.add_flag("--force", options->force, "replace");
+  app.add_flag(
+      "--force", options->force,
+      "replace what is there, whatever it is, and say nothing at all about having done so");
   return [options](const CommandContext& context) {
     ran = *options;
     context.print(context.json ? "{}" : "done\n");
@@ -149,9 +151,10 @@ TEST(Help, ListsWhatTheTableHolds) {
       "  --quantization Q          the scheme: what it's called: q0f16, q4f16_1 (required)\n"
       "  -o, --output FOLDER       where to write (required)\n"
       "  --threads N               how many [0: all] (default: 0)\n"
-      "  --force                   replace\n"
-      "  --json                    print the result as JSON, and events as JSON lines on\n"
-      "                            stderr\n"
+      "  --force                   replace what is there, whatever it is, and say nothing at all "
+      "about\n"
+      "                            having done so\n"
+      "  --json                    print the result as JSON, and events as JSON lines on stderr\n"
       "  --quiet                   print no progress and no notes; warnings and errors remain\n");
   EXPECT_EQ(run({"convert", "--help"}).first, text);
 }
