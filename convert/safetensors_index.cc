@@ -247,9 +247,9 @@ Checkpoint open_indexed(const std::string& folder, const std::string& index_name
         "{}: does not mention {} that the files hold: {}", where,
         Matcher::count(matcher.extra().size(), "tensor"), printable_list(matcher.extra())));
   if (index.total_size && *index.total_size != static_cast<double>(matcher.total()))
-    checkpoint.warnings.push_back(fmt::format("{}: total_size is {}, but the tensors have {} bytes",
-                                              where, python_repr(*index.total_size),
-                                              matcher.total()));
+    checkpoint.warnings.push_back(
+        fmt::format("{}: total_size is {:.17g}, but the tensors have {} bytes", where,
+                    *index.total_size, matcher.total()));
   matcher.move_into(checkpoint);
   throw_if_empty(checkpoint);
   checkpoint.build_lookup();
