@@ -81,6 +81,8 @@ std::string zsh_quoted(std::string_view text) {
   return out;
 }
 
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
 // ":what:how" of a value.
 std::string zsh_action(const CLI::Option& option, const std::string& what) {
   Values values = values_of(option);
@@ -99,7 +101,7 @@ void append_zsh_command(std::string& out, const PreparedCommand& command) {
       // "--name=" takes the value in the same word or in the next one.
       std::string_view sign = type.empty() || !name.starts_with("--") ? "" : "=";
       out += fmt::format(" \\\n        '{}{}[{}]{}'", name, sign,
-                         zsh_quoted(option->get_description()),
+                         zsh_quoted(first_line(option->get_description())),
                          type.empty() ? "" : zsh_action(*option, type));
     }
   for (const CLI::Option* option : positionals_of(*command.app))

@@ -13,31 +13,31 @@ namespace {
 constexpr std::size_t kWidth = 96;   // readable in any terminal that is not split
 constexpr std::size_t kIndent = 28;  // where descriptions begin
 
-// Appends `text`, broken at spaces, after `first` columns are taken on the current line.
+// Appends `text` in the column of descriptions, broken at spaces and at each line end of its own,
+// after `column` columns are taken on the current line.
 void append_wrapped(std::string& out, std::string_view text, std::size_t column) {
   if (column + 2 > kIndent) {
     out += '\n';
     column = 0;
   }
-  std::string line(kIndent - column, ' ');
-  std::size_t used = kIndent;
-  bool first = true;
   while (!text.empty()) {
-    std::size_t end = std::min(text.find(' '), text.size());
-    std::string_view word = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (!first && used + 1 + word.size() > kWidth) {
-      out += line + '\n';
-      line = std::string(kIndent, ' ');
-      used = kIndent;
-      first = true;
-    }
-    if (!first) line += ' ';
-    line += word;
-    used += word.size() + (first ? 0 : 1);
-    first = false;
+    std::string_view paragraph = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(paragraph.size() + 1, text.size()));
+    // A paragraph's own indentation holds for all of its lines.
+    std::size_t indent = kIndent + std::min(paragraph.find_first_not_of(' '), paragraph.size());
+    paragraph.remove_prefix(indent - kIndent);
+    do {
+      std::size_t room = kWidth - indent;
+      std::size_t end = paragraph.size();
+      if (end > room) end = paragraph.rfind(' ', room);
+      if (end == std::string_view::npos) end = std::min(paragraph.find(' '), paragraph.size());
+      out += std::string(indent - column, ' ');
+      out += paragraph.substr(0, end);
+      out += '\n';
+      column = 0;
+      paragraph.remove_prefix(std::min(end + 1, paragraph.size()));
+    } while (!paragraph.empty());
   }
-  out += line + '\n';
 }
 
 // "  -o, --output FOLDER" for an option, "  CONFIG" for a positional.
@@ -49,17 +49,23 @@ std::string title(const CLI::Option& option) {
     names.push_back("--" + name);
   if (names.empty()) return "  " + option.get_name();
   std::string type = type_of(option);
+  // CLI11's name for "any text" says nothing where only some words are allowed.
+  if (type == "TEXT" && !choices_of(option).empty()) type = "NAME";
   return fmt::format("  {}{}{}", fmt::join(names, ", "), type.empty() ? "" : " ", type);
 }
 
 std::string description(const CLI::Option& option) {
   std::string text = option.get_description();
+  // A description of several lines explains its choices itself, one line each.
+  std::size_t first_line = std::min(text.find('\n'), text.size());
+  std::string more;
   std::vector<std::string> choices = choices_of(option);
-  if (!choices.empty()) text += fmt::format(": {}", fmt::join(choices, ", "));
+  if (!choices.empty() && first_line == text.size())
+    more += fmt::format(": {}", fmt::join(choices, ", "));
   if (!option.get_default_str().empty())
-    text += fmt::format(" (default: {})", option.get_default_str());
-  if (option.get_required() && option.nonpositional()) text += " (required)";
-  return text;
+    more += fmt::format(" (default: {})", option.get_default_str());
+  if (option.get_required() && option.nonpositional()) more += " (required)";
+  return text.insert(first_line, more);
 }
 
 void append_option(std::string& out, const CLI::Option& option) {

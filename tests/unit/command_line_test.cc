@@ -9,6 +9,7 @@ namespace {
 
 struct Options {
   std::string config, quantization, output;
+  std::string rule = "new";
   int threads = 0;
   bool force = false;
 };
@@ -27,6 +28,12 @@ RunCommand set_up_convert(CLI::App& app) {
   app.add_option("--threads", options->threads, "how many [0: all]")
       ->type_name("N")
       ->capture_default_str();
+  one_of(
+      app.add_option("--rule", options->rule,
+                     "which rule\n  old: as it was before, when everything was better and longer "
+                     "than it is now\n  new: now")
+          ->capture_default_str(),
+      {"old", "new"});
   app.add_flag(
       "--force", options->force,
       "replace what is there, whatever it is, and say nothing at all about having done so");
@@ -151,6 +158,11 @@ TEST(Help, ListsWhatTheTableHolds) {
       "  --quantization Q          the scheme: what it's called: q0f16, q4f16_1 (required)\n"
       "  -o, --output FOLDER       where to write (required)\n"
       "  --threads N               how many [0: all] (default: 0)\n"
+      "  --rule NAME               which rule (default: new)\n"
+      "                              old: as it was before, when everything was better and longer "
+      "than\n"
+      "                              it is now\n"
+      "                              new: now\n"
       "  --force                   replace what is there, whatever it is, and say nothing at all "
       "about\n"
       "                            having done so\n"
