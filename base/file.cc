@@ -208,6 +208,16 @@ void sync_folder(const std::string& path) {
   if (result != 0 && error != EINVAL) io_error(path, "sync folder", error);
 }
 
+void remove_file(const std::string& path) {
+  if (unlink(path.c_str()) != 0) io_error(path, "can't remove", errno);
+}
+
+std::uint64_t file_size(const std::string& path) {
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0) io_error(path, "can't read its size", errno);
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
 void rename_file(const std::string& from, const std::string& to) {
   if (std::rename(from.c_str(), to.c_str()) != 0)
     io_error(to, fmt::format("rename from {}", printable(from, 1024)), errno);

@@ -72,6 +72,8 @@ class OutputFile {
 std::string read_file(const std::string& path,
                       std::uint64_t max_bytes);  // larger: Error(kBadInput)
 void sync_folder(const std::string& path);
+void remove_file(const std::string& path);
+std::uint64_t file_size(const std::string& path);
 void rename_file(const std::string& from, const std::string& to);
 // Writes `to` as a whole: temporary sibling, fsync, rename, fsync of the folder.
 void write_file_atomically(const std::string& to, std::string_view content);

@@ -51,33 +51,53 @@ OutputFolder::OutputFolder(const std::string& out, bool resume)
   } else if (!fs::is_directory(status)) {
     io_error(out_, "can't write into it", ENOTDIR);
   }
-  if (::mkdir(partial_.c_str(), 0755) != 0 && errno != EEXIST) {
-    int why = errno;
-    if (made_out_) ::rmdir(out_.c_str());
-    io_error(partial_, "can't create the folder", why);
-  }
-  std::string lock = partial_path(kLock);
-  lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (lock_ < 0) io_error(lock, "can't create", errno);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    int why = errno;
-    ::close(lock_);
-    lock_ = -1;
-    if (why == EWOULDBLOCK)
-      fail(ExitCode::kIo, "{}: busy: another process is writing into it", printable(out_, 1024));
-    io_error(lock, "can't lock", why);
-  }
+  // Another run may remove its partial folder between our steps: try again until the lock that we
+  // hold is the file that the name stands for.
+  do
+    lock_ = try_lock();
+  while (lock_ < 0);
   // The folder is ours from here on.
   if (!resume)
     for (const std::string& name : names_in(partial_))
       if (name != kLock) remove_if_there(partial_path(name));
 }
 
+// -1: the lock file was removed under us.
+int OutputFolder::try_lock() {
+  if (::mkdir(partial_.c_str(), 0755) != 0 && errno != EEXIST) {
+    int why = errno;
+    if (made_out_) ::rmdir(out_.c_str());
+    io_error(partial_, "can't create the folder", why);
+  }
+  std::string path = partial_path(kLock);
+  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+  if (fd < 0 && errno == ENOENT) return -1;
+  if (fd < 0) io_error(path, "can't create", errno);
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    int why = errno;
+    ::close(fd);
+    if (why == EWOULDBLOCK)
+      fail(ExitCode::kIo, "{}: busy: another process is writing into it", printable(out_, 1024));
+    io_error(path, "can't lock", why);
+  }
+  struct stat held;
+  struct stat named;
+  if (::fstat(fd, &held) == 0 && ::stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino)
+    return fd;
+  ::close(fd);
+  return -1;
+}
+
 OutputFolder::~OutputFolder() {
   if (lock_ < 0) return;
-  std::error_code ignored;
   if (!keep_partial_) {
-    fs::remove_all(partial_, ignored);
+    // The lock goes last, and by name: a run that starts now makes its own.
+    std::error_code ignored;
+    for (fs::directory_iterator it(partial_, ignored), end; !ignored && it != end;
+         it.increment(ignored))
+      if (it->path().filename() != kLock) ::unlink(it->path().c_str());
+    ::unlink(partial_path(kLock).c_str());
+    ::rmdir(partial_.c_str());
     if (made_out_ && !committed_) ::rmdir(out_.c_str());
   }
   ::close(lock_);

@@ -47,6 +47,8 @@ class OutputFolder {
   void commit(const Commit& commit);
 
  private:
+  int try_lock();
+
   std::string out_;
   std::string partial_;
   int lock_ = -1;

@@ -1,0 +1,132 @@
+#include "convert/command.h"
+
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "convert/convert.h"
+#include "convert/method.h"
+#include "convert/report.h"
+
+namespace mlc {
+namespace {
+
+template <class Rows>
+std::vector<std::string> names_of(const Rows& rows) {
+  std::vector<std::string> names;
+  for (const auto& row : rows)
+    names.emplace_back(row.name);
+  return names;
+}
+
+template <class Rows>
+std::string explain(std::string text, const Rows& rows) {
+  for (const auto& row : rows)
+    text += fmt::format("\n  {}: {}", row.name, row.explains);
+  return text;
+}
+
+// "512M", "2G", "100000000": bytes, with binary suffixes.
+std::uint64_t parse_bytes(const std::string& text) {
+  std::size_t used = 0;
+  std::uint64_t value = 0;
+  try {
+    if (text.empty() || text[0] < '0' || text[0] > '9') throw std::invalid_argument(text);
+    value = std::stoull(text, &used);
+  } catch (const std::exception&) {
+    fail(ExitCode::kUsage, "--max-memory {}: expected a number of bytes such as 256M or 2G",
+         printable(text));
+  }
+  std::string_view suffix = std::string_view(text).substr(used);
+  int shift = suffix.empty()  ? 0
+              : suffix == "K" ? 10
+              : suffix == "M" ? 20
+              : suffix == "G" ? 30
+                              : -1;
+  if (shift < 0 || value > (~std::uint64_t{0} >> shift))
+    fail(ExitCode::kUsage, "--max-memory {}: expected a number of bytes such as 256M or 2G",
+         printable(text));
+  return value << shift;
+}
+
+struct Arguments {
+  ConvertOptions convert;
+  std::string device = "auto";
+  std::string max_memory = "256M";
+  bool dry_run = false;
+};
+
+ExitCode run(const Arguments& arguments, const CommandContext& context) {
+  ConvertOptions options = arguments.convert;
+  options.max_memory = parse_bytes(arguments.max_memory);
+  if (!arguments.dry_run && options.output.empty())
+    fail(ExitCode::kUsage, "convert_weight: -o OUT is required (or --dry-run)");
+  Prepared prepared = prepare_conversion(options, context.reporter);
+  if (arguments.dry_run) {
+    context.print(context.json ? dump_json(plan_json(prepared)) + "\n" : plan_text(prepared));
+    return ExitCode::kDone;
+  }
+  ConvertSummary summary = run_conversion(options, prepared, context.reporter);
+  context.print(context.json ? dump_json(summary_json(options, prepared, summary)) + "\n"
+                             : summary_text(options, prepared, summary));
+  return ExitCode::kDone;
+}
+
+RunCommand setup(CLI::App& app) {
+  auto a = std::make_shared<Arguments>();
+  ConvertOptions& o = a->convert;
+  app.add_option("config", o.config, "config.json of the checkpoint, or its folder")
+      ->required()
+      ->type_name("PATH");
+  one_of(app.add_option("--quantization", o.quantization, "how weights are stored")->required(),
+         names_of(quantizations()));
+  app.add_option("-o,--output", o.output,
+                 "folder for the converted weights; other files in it stay")
+      ->type_name("FOLDER");
+  app.add_option("--model-type", o.model_type, "architecture; auto: model_type of config.json")
+      ->capture_default_str()
+      ->type_name("NAME");
+  app.add_option(
+         "--source", o.source,
+         "checkpoint folder, .safetensors file or its index; auto: the folder of config.json")
+      ->capture_default_str()
+      ->type_name("PATH");
+  one_of(app.add_option("--source-format", o.source_format, "format of the checkpoint"),
+         {"auto", "huggingface-safetensor"});
+  app.add_option(
+         "--device", a->device,
+         "accepted for mlc_llm's sake and not used: every byte is computed on the CPU, so that "
+         "it can't depend on a device or driver")
+      ->capture_default_str()
+      ->type_name("DEVICE");
+  one_of(app.add_option("--numerics", o.numerics,
+                        explain("which of mlc_llm's numeric rules to reproduce", numeric_rules())),
+         names_of(numeric_rules()));
+  one_of(app.add_option("--method", o.method, explain("how codes are chosen", methods())),
+         names_of(methods()));
+  app.add_option("--threads", o.threads, "0: all usable CPUs; the output never depends on it")
+      ->capture_default_str()
+      ->check(CLI::Range(0u, 1024u))
+      ->type_name("N");
+  app.add_option(
+         "--max-memory", a->max_memory,
+         "bound for buffers, such as 128M or 2G; a param that must be turned as a whole can "
+         "need more")
+      ->capture_default_str()
+      ->type_name("BYTES");
+  app.add_flag("--dry-run", a->dry_run, "print the plan, read only headers, write nothing");
+  auto* resume = app.add_flag("--resume", o.resume,
+                              "keep the shards that an interrupted run finished (checked by hash)");
+  app.add_flag("--overwrite", o.overwrite, "replace a complete conversion in the output folder")
+      ->excludes(resume);
+  app.add_flag("--allow-unused", o.allow_unused,
+               "go on when the model has no place for some tensors of the checkpoint");
+  return [a](const CommandContext& context) { return run(*a, context); };
+}
+
+}  // namespace
+
+const Command kConvertWeight = {
+    "convert_weight", "turn a Hugging Face checkpoint into the weights of an MLC model", setup};
+
+}  // namespace mlc

@@ -1,0 +1,228 @@
+#include "convert/convert.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+
+#include <sys/resource.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/parallel.h"
+#include "base/tensor_cache.h"
+#include "convert/method.h"
+#include "convert/missing.h"
+#include "convert/report.h"
+#include "models/models.h"
+
+namespace mlc {
+namespace {
+
+constexpr std::array<std::string_view, 2> kIndex = {"ndarray-cache.json", "tensor-cache.json"};
+constexpr std::array<std::string_view, 2> kIndexB16 = {"ndarray-cache-b16.json",
+                                                       "tensor-cache-b16.json"};
+
+template <class Row>
+const Row& named(const Row* row, std::string_view option, std::string_view name) {
+  if (!row) fail(ExitCode::kUsage, "{} {}: unknown", option, printable(name));
+  return *row;
+}
+
+bool is_shard_file(std::string_view name) {
+  constexpr std::string_view kPrefix = "params_shard_";
+  constexpr std::string_view kSuffix = ".bin";
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix) ||
+      name.size() <= kPrefix.size() + kSuffix.size())
+    return false;
+  name.remove_prefix(kPrefix.size());
+  name.remove_suffix(kSuffix.size());
+  return std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::string default_source(const std::string& config) {
+  std::filesystem::path path(config);
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return config;
+  std::filesystem::path folder = path.parent_path();
+  return folder.empty() ? "." : folder.string();
+}
+
+TensorCache index_of(const Plan& plan, const std::vector<std::string>& md5) {
+  TensorCache cache;
+  std::uint64_t records = 0;
+  cache.shards.resize(plan.shard_sizes.size());
+  for (std::size_t s = 0; s < cache.shards.size(); s++) {
+    cache.shards[s].data_path = shard_name(s);
+    cache.shards[s].nbytes = plan.shard_sizes[s];
+    cache.shards[s].md5sum = md5[s];
+  }
+  for (const PlanStep& step : plan.steps)
+    for (const PlanRecord& r : step.records) {
+      cache.shards[r.shard].records.push_back({.name = r.name,
+                                               .shape = r.shape,
+                                               .dtype = r.dtype,
+                                               .nbytes = r.nbytes,
+                                               .byte_offset = r.offset});
+      records++;
+    }
+  cache.param_size = records;
+  cache.param_bytes = static_cast<double>(plan.param_bytes);
+  cache.bits_per_param = plan.bits_per_param();
+  return cache;
+}
+
+// Everything the output depends on, and the sources' sizes and times: a resumed run must be the
+// same conversion of the same files.
+std::string plan_id(const ConvertOptions& options, const Prepared& prepared) {
+  Sha256 sha;
+  auto add = [&](std::string_view text) {
+    sha.update(std::as_bytes(std::span(text)));
+    sha.update(std::as_bytes(std::span("\n", 1)));
+  };
+  add(options.numerics);
+  add(options.method);
+  for (const SourceFile& f : prepared.checkpoint.files) {
+    std::error_code error;
+    auto time = std::filesystem::last_write_time(f.file->path(), error);
+    add(fmt::format("{} {} {}", f.name, f.file->size(), time.time_since_epoch().count()));
+  }
+  for (const PlanStep& step : prepared.plan.steps) {
+    add(op_name(step.spec.op));
+    for (std::size_t s : step.sources) {
+      const SourceTensor& t = prepared.checkpoint.tensors[s];
+      add(fmt::format("{} {} {} {} {}", t.name, name_of(t.dtype), shape_text(t.shape), t.file,
+                      t.offset));
+    }
+    for (const PlanRecord& r : step.records)
+      add(fmt::format("{} {} {} {} {}", r.name, name_of(r.dtype), shape_text(r.shape), r.shard,
+                      r.offset));
+  }
+  return hex(sha.finish());
+}
+
+std::uint64_t peak_resident_bytes() {
+  rusage usage;
+  if (::getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;  // Linux counts in KiB
+}
+
+void write_partial(const OutputFolder& folder, std::string_view name, std::string_view text) {
+  std::string path = folder.partial_path(name);
+  if (folder.find_finished(name) == path) remove_file(path);
+  OutputFile file(path, text.size());
+  file.write(0, std::as_bytes(std::span(text)));
+  file.sync();
+  file.close();
+}
+
+void report_values(const ExecuteResult& result, Reporter& reporter) {
+  const QuantCounts& q = result.quantized;
+  const CastCounts& c = result.cast;
+  auto warn = [&](std::uint64_t n, std::string_view what) {
+    if (n) reporter.warn(fmt::format("{} {}", n, what));
+  };
+  warn(q.nan_values + c.nan_values, "NaN values in the weights");
+  warn(q.inf_values + c.inf_values, "infinite values in the weights");
+  warn(q.overflow_values + c.overflow_values,
+       "weights are finite in the checkpoint and too large for the model's dtype");
+  if (!result.nonfinite.empty())
+    reporter.warn("NaN or infinity in " + list_names(result.nonfinite));
+}
+
+}  // namespace
+
+Prepared prepare_conversion(const ConvertOptions& options, Reporter& reporter) {
+  const Quantization& quantization =
+      named(find_quantization(options.quantization), "--quantization", options.quantization);
+  named(find_numeric_rule(options.numerics), "--numerics", options.numerics);
+  named(find_method(options.method), "--method", options.method);
+  ModelConfig config = load_model_config(options.config, options.model_type);
+  for (const std::string& warning : config.warnings)
+    reporter.warn(warning);
+  Prepared prepared;
+  std::string source = options.source == "auto" ? default_source(options.config) : options.source;
+  prepared.checkpoint = open_checkpoint(source, options.source_format);
+  std::vector<ParamSpec> params =
+      expand_params(config, quantization.kind == QuantKind::kNone ? "no-quant" : "group-quant");
+  prepared.plan = build_plan(prepared.checkpoint, config, params, quantization);
+  for (const std::string& warning : prepared.plan.warnings)
+    reporter.warn(warning);
+  const std::vector<std::string>& unused = prepared.plan.unused;
+  if (!unused.empty()) {
+    std::string text =
+        fmt::format("{} {} of the checkpoint {} no place in a {} model: {}", unused.size(),
+                    unused.size() == 1 ? "tensor" : "tensors", unused.size() == 1 ? "has" : "have",
+                    config.model_type(), list_names(unused));
+    if (!options.allow_unused)
+      bad_input("{}; is it the right --model-type? --allow-unused drops them", text);
+    reporter.warn("dropped: " + text);
+  }
+  prepared.threads = options.threads ? options.threads : default_threads();
+  prepared.peak_memory =
+      planned_memory(prepared.plan, prepared.checkpoint, prepared.threads, options.max_memory);
+  std::vector<std::string> no_hashes(prepared.plan.shard_sizes.size(), std::string(32, '0'));
+  std::uint64_t index_bytes = write_tensor_cache(index_of(prepared.plan, no_hashes)).size();
+  prepared.disk_needed =
+      prepared.plan.written_bytes + index_bytes * (prepared.plan.has_float32() ? 4 : 2);
+  return prepared;
+}
+
+ConvertSummary run_conversion(const ConvertOptions& options, const Prepared& prepared,
+                              Reporter& reporter) {
+  auto start = std::chrono::steady_clock::now();
+  const Plan& plan = prepared.plan;
+  const Method& method = *find_method(options.method);
+  if (!options.overwrite && !options.resume && holds_any(options.output, kIndex))
+    fail(ExitCode::kUsage,
+         "{}: holds a complete conversion; use --overwrite to replace it, or another folder",
+         printable(options.output, 1024));
+  OutputFolder folder(options.output, options.resume);
+  ShardStore store(folder, plan.shard_sizes, plan_id(options, prepared), options.resume);
+  ConvertSummary summary;
+  summary.kept_shards = store.done_count();
+  std::uint64_t missing = prepared.disk_needed - plan.written_bytes;
+  for (std::size_t s = 0; s < store.count(); s++)
+    missing += store.is_done(s) ? 0 : store.size(s);
+  std::uint64_t available = free_bytes(options.output);
+  if (missing > available)
+    fail(ExitCode::kIo, "{}: not enough disk: {} needed, {} free", printable(options.output, 1024),
+         bytes_text(missing), bytes_text(available));
+  try {
+    summary.execute = execute_plan(plan, prepared.checkpoint,
+                                   {.rule = find_numeric_rule(options.numerics),
+                                    .quantizer = method.quantize,
+                                    .want_error = method.reports_error,
+                                    .threads = prepared.threads,
+                                    .max_memory = options.max_memory},
+                                   store, reporter);
+  } catch (const Cancelled&) {
+    if (options.resume) folder.keep_partial();
+    throw;
+  }
+  // Every shard is complete, hashed and synced from here on.
+  report_values(summary.execute, reporter);
+  OutputFolder::Commit commit;
+  TensorCache cache = index_of(plan, summary.execute.md5);
+  for (std::string_view name : kIndex) {
+    write_partial(folder, name, write_tensor_cache(cache));
+    commit.index.emplace_back(name);
+  }
+  if (plan.has_float32())
+    for (std::string_view name : kIndexB16) {
+      write_partial(folder, name, write_tensor_cache_b16(cache));
+      commit.index.emplace_back(name);
+    }
+  for (const auto& names : {kIndex, kIndexB16})
+    commit.retired.insert(commit.retired.end(), names.begin(), names.end());
+  for (std::size_t s = 0; s < store.count(); s++)
+    commit.data.push_back(shard_name(s));
+  commit.stale = is_shard_file;
+  folder.commit(commit);
+  summary.index_files = commit.index;
+  summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  summary.peak_memory = peak_resident_bytes();
+  return summary;
+}
+
+}  // namespace mlc

@@ -1,0 +1,61 @@
+// The front door of convert/: a Hugging Face checkpoint becomes the weights of an MLC model folder.
+//
+//   OUT/params_shard_0.bin, ...   the records, packed as mlc_llm packs them
+//   OUT/tensor-cache.json         the index that MLC runtimes read since September 2025
+//   OUT/ndarray-cache.json        the same bytes under the older name
+//   OUT/*-cache-b16.json          both, when a float32 param occurs
+//
+// An index file lies in OUT exactly when every shard it names is complete and synced. Other files
+// in OUT (mlc-chat-config.json, tokenizer) stay. All errors are mlc::Error; Cancelled on Ctrl-C.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/reporter.h"
+#include "convert/execute.h"
+#include "convert/plan.h"
+
+namespace mlc {
+
+struct ConvertOptions {
+  std::string config;        // config.json, or a folder that holds it
+  std::string quantization;  // "q4f16_1"
+  std::string output;        // folder; may exist
+  std::string model_type = "auto";
+  std::string source = "auto";  // auto: the folder of the config
+  std::string source_format = "auto";
+  std::string numerics = "mlc-2026";
+  std::string method = "rtn";
+  unsigned threads = 0;  // 0: all usable CPUs
+  std::uint64_t max_memory = std::uint64_t{256} << 20;
+  bool resume = false;        // keep what a killed run finished, if it was the same conversion
+  bool overwrite = false;     // replace a complete conversion in OUT
+  bool allow_unused = false;  // go on when the model has no place for a tensor of the checkpoint
+};
+
+// A plan with what it was made from.
+struct Prepared {
+  Checkpoint checkpoint;
+  Plan plan;
+  unsigned threads = 1;
+  std::uint64_t peak_memory = 0;  // bound, bytes
+  std::uint64_t disk_needed = 0;  // bytes to be written, index files included
+};
+
+struct ConvertSummary {
+  ExecuteResult execute;
+  std::size_t kept_shards = 0;  // from an earlier run, with --resume
+  double seconds = 0;
+  std::uint64_t peak_memory = 0;  // measured, resident set of the process
+  std::vector<std::string> index_files;
+};
+
+// Reads headers and builds the checked plan; writes nothing. Warnings go to the reporter.
+Prepared prepare_conversion(const ConvertOptions& options, Reporter& reporter);
+
+// The whole conversion.
+ConvertSummary run_conversion(const ConvertOptions& options, const Prepared& prepared,
+                              Reporter& reporter);
+
+}  // namespace mlc

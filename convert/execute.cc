@@ -1,0 +1,259 @@
+#include "convert/execute.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <set>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/parallel.h"
+#include "convert/unit_runner.h"
+#include "convert/work.h"
+
+namespace mlc {
+namespace {
+
+// As many shards as the widest MD5 has lanes are hashed together.
+constexpr std::size_t kHashLanes = 16;
+constexpr std::size_t kHashBlock = std::size_t{64} << 10;
+// Reading back 16 lanes, program text and library heaps.
+constexpr std::uint64_t kFixedMemory = std::uint64_t{40} << 20;
+
+// Lets units run while their sum stays within the limit; a unit larger than the limit runs alone.
+class MemoryGate {
+ public:
+  explicit MemoryGate(std::uint64_t limit) : limit_(limit) {}
+  void enter(std::uint64_t bytes) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return in_use_ == 0 || in_use_ + bytes <= limit_; });
+    in_use_ += bytes;
+  }
+  void leave(std::uint64_t bytes) {
+    {
+      std::lock_guard lock(mutex_);
+      in_use_ -= bytes;
+    }
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t limit_;
+  std::uint64_t in_use_ = 0;
+};
+
+class GatePass {
+ public:
+  GatePass(MemoryGate& gate, std::uint64_t bytes) : gate_(gate), bytes_(bytes) {
+    gate_.enter(bytes_);
+  }
+  ~GatePass() { gate_.leave(bytes_); }
+  GatePass(const GatePass&) = delete;
+  GatePass& operator=(const GatePass&) = delete;
+
+ private:
+  MemoryGate& gate_;
+  std::uint64_t bytes_;
+};
+
+std::uint64_t block_bytes(unsigned threads, std::uint64_t max_memory) {
+  // A unit holds about three times its block at most (packed KN: eight blocks, twice).
+  std::uint64_t share = max_memory > 2 * kFixedMemory ? (max_memory - kFixedMemory) / threads / 24
+                                                      : std::uint64_t{64} << 10;
+  return std::clamp(share, std::uint64_t{64} << 10, kBlockBytes);
+}
+
+class Execution {
+ public:
+  Execution(const Plan& plan, const Checkpoint& checkpoint, const ExecuteOptions& options,
+            ShardStore& store, Reporter& reporter)
+      : plan_(plan),
+        checkpoint_(checkpoint),
+        options_(options),
+        store_(store),
+        reporter_(reporter),
+        work_(cut_into_units(plan, checkpoint, block_bytes(options.threads, options.max_memory))),
+        gate_(options.max_memory > kFixedMemory ? options.max_memory - kFixedMemory : 0) {
+    drop_finished_units();
+    unhashed_ = store_.count() - store_.done_count();
+    quantized_.resize(work_.units.size());
+    cast_.resize(work_.units.size());
+  }
+
+  ExecuteResult run() {
+    reporter_.begin("convert", pending_bytes());
+    parallel_for(options_.threads, options_.threads, [&](std::size_t, unsigned) { worker(); });
+    reporter_.end();
+    ExecuteResult result;
+    // In unit order, so that sums of doubles do not depend on which thread was faster.
+    std::set<std::size_t> nonfinite;
+    for (std::size_t u = 0; u < work_.units.size(); u++) {
+      result.quantized += quantized_[u];
+      result.cast += cast_[u];
+      if (quantized_[u].nan_values + quantized_[u].inf_values + cast_[u].nan_values +
+          cast_[u].inf_values)
+        nonfinite.insert(work_.units[u].step);
+    }
+    for (std::size_t s : nonfinite)
+      result.nonfinite.push_back(plan_.steps[s].spec.name);
+    for (std::size_t s = 0; s < store_.count(); s++)
+      result.md5.push_back(store_.md5(s));
+    result.times = times_;
+    return result;
+  }
+
+ private:
+  // A unit is needed if one of its records lies in a shard that is not finished.
+  void drop_finished_units() {
+    std::erase_if(work_.units, [&](const WorkUnit& unit) {
+      const PlanStep& step = plan_.steps[unit.step];
+      return std::all_of(step.records.begin(), step.records.end(),
+                         [&](const PlanRecord& r) { return store_.is_done(r.shard); });
+    });
+  }
+
+  std::uint64_t unit_bytes(const WorkUnit& unit) const {
+    const PlanStep& step = plan_.steps[unit.step];
+    const SourceTensor& t =
+        checkpoint_.tensors[step.sources[step.transform.segments[unit.segment].source]];
+    return static_cast<std::uint64_t>(unit.rows * col_count(t.shape)) * size_of(t.dtype);
+  }
+
+  std::uint64_t pending_bytes() const {
+    std::uint64_t sum = 0;
+    for (const WorkUnit& unit : work_.units)
+      sum += unit_bytes(unit);
+    return sum;
+  }
+
+  void worker() {
+    UnitRunner runner(plan_, checkpoint_, options_, store_);
+    try {
+      while (!stop_) {
+        throw_if_cancelled();
+        std::vector<std::size_t> batch = take_hash_batch();
+        if (!batch.empty()) {
+          hash(batch, runner.times);
+          continue;
+        }
+        std::size_t u = next_.fetch_add(1);
+        if (u >= work_.units.size()) {
+          std::lock_guard lock(mutex_);
+          units_exhausted_ = true;
+          if (to_hash_.empty()) break;
+          continue;
+        }
+        run_unit(u, runner);
+      }
+      if (!stop_) sync(runner.times);
+    } catch (...) {
+      stop_ = true;
+      throw;
+    }
+    std::lock_guard lock(mutex_);
+    times_ += runner.times;
+  }
+
+  void run_unit(std::size_t u, UnitRunner& runner) {
+    const WorkUnit& unit = work_.units[u];
+    GatePass pass(gate_, unit_memory(plan_, checkpoint_, unit));
+    UnitRunner::Result result = runner.run(unit);
+    quantized_[u] = result.quantized;
+    cast_[u] = result.cast;
+    reporter_.advance(unit_bytes(unit));
+    if (result.complete.empty()) return;
+    std::lock_guard lock(mutex_);
+    to_hash_.insert(to_hash_.end(), result.complete.begin(), result.complete.end());
+  }
+
+  // A batch takes as long as its longest shard, however many lanes are filled. So: full lanes while
+  // there is other work, and the last shards in equal parts, one part a thread.
+  std::vector<std::size_t> take_hash_batch() {
+    std::lock_guard lock(mutex_);
+    std::size_t n = kHashLanes;
+    if (units_exhausted_)
+      n = std::min(n, (to_hash_.size() + options_.threads - 1) / options_.threads);
+    else if (to_hash_.size() < n || unhashed_ <= n * options_.threads)
+      return {};
+    unhashed_ -= n;
+    std::vector<std::size_t> batch(to_hash_.begin(),
+                                   to_hash_.begin() + static_cast<std::ptrdiff_t>(n));
+    to_hash_.erase(to_hash_.begin(), to_hash_.begin() + static_cast<std::ptrdiff_t>(n));
+    return batch;
+  }
+
+  void hash(const std::vector<std::size_t>& batch, StageTimes& times) {
+    auto start = std::chrono::steady_clock::now();
+    std::vector<std::shared_ptr<OutputFile>> files;
+    std::vector<Md5Source> streams;
+    for (std::size_t shard : batch) {
+      files.push_back(store_.complete_file(shard));
+      streams.push_back({store_.size(shard)});
+    }
+    auto read = [](void* context, std::size_t stream, std::uint64_t offset,
+                   std::span<std::byte> out) {
+      (*static_cast<std::vector<std::shared_ptr<OutputFile>>*>(context))[stream]->read(offset, out);
+    };
+    std::vector<Md5Digest> digests = md5_many(streams, read, &files, kHashBlock);
+    auto hashed = std::chrono::steady_clock::now();
+    for (std::size_t i = 0; i < batch.size(); i++)
+      store_.finish(batch[i], hex(digests[i]));
+    times.hash += std::chrono::duration<double>(hashed - start).count();
+    times.sync += std::chrono::duration<double>(std::chrono::steady_clock::now() - hashed).count();
+  }
+
+  void sync(StageTimes& times) {
+    auto start = std::chrono::steady_clock::now();
+    store_.sync_finished();
+    times.sync += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+
+  const Plan& plan_;
+  const Checkpoint& checkpoint_;
+  const ExecuteOptions& options_;
+  ShardStore& store_;
+  Reporter& reporter_;
+  WorkList work_;
+  MemoryGate gate_;
+  std::vector<QuantCounts> quantized_;
+  std::vector<CastCounts> cast_;
+  std::atomic<bool> stop_ = false;
+  std::atomic<std::size_t> next_ = 0;
+  std::mutex mutex_;
+  std::deque<std::size_t> to_hash_;
+  std::size_t unhashed_ = 0;
+  bool units_exhausted_ = false;
+  StageTimes times_;
+};
+
+}  // namespace
+
+StageTimes& StageTimes::operator+=(const StageTimes& other) {
+  read += other.read;
+  transform += other.transform;
+  quantize += other.quantize;
+  write += other.write;
+  hash += other.hash;
+  sync += other.sync;
+  return *this;
+}
+
+std::uint64_t planned_memory(const Plan& plan, const Checkpoint& checkpoint, unsigned threads,
+                             std::uint64_t max_memory) {
+  WorkList work = cut_into_units(plan, checkpoint, block_bytes(threads, max_memory));
+  std::uint64_t limit = max_memory > kFixedMemory ? max_memory - kFixedMemory : 0;
+  return kFixedMemory +
+         std::max(work.largest_unit_bytes, std::min(limit, threads * work.largest_unit_bytes));
+}
+
+ExecuteResult execute_plan(const Plan& plan, const Checkpoint& checkpoint,
+                           const ExecuteOptions& options, ShardStore& store, Reporter& reporter) {
+  return Execution(plan, checkpoint, options, store, reporter).run();
+}
+
+}  // namespace mlc

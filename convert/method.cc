@@ -1,0 +1,23 @@
+#include "convert/method.h"
+
+#include <algorithm>
+#include <array>
+
+namespace mlc {
+namespace {
+
+constexpr std::array kMethods = {
+    Method{"rtn", group_quantize, false, "round to nearest: the values of mlc_llm"},
+};
+
+}  // namespace
+
+std::span<const Method> methods() { return kMethods; }
+
+const Method* find_method(std::string_view name) {
+  auto row = std::find_if(kMethods.begin(), kMethods.end(),
+                          [&](const Method& m) { return m.name == name; });
+  return row == kMethods.end() ? nullptr : &*row;
+}
+
+}  // namespace mlc

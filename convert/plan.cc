@@ -1,0 +1,199 @@
+#include "convert/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "base/error.h"
+#include "convert/missing.h"
+#include "convert/shard_packer.h"
+#include "models/models.h"
+#include "quantize/group_quant.h"
+
+namespace mlc {
+namespace {
+
+std::uint64_t stored_size(DType dtype) { return dtype == DType::kF32 ? 2 : size_of(dtype); }
+
+std::uint64_t shape_bytes(const std::vector<std::int64_t>& shape, std::uint64_t element,
+                          std::string_view name) {
+  auto n = static_cast<std::uint64_t>(checked_elements(shape, name));
+  std::uint64_t bytes = 0;
+  if (__builtin_mul_overflow(n, element, &bytes))
+    bad_input("{}: shape {} is impossible", name, shape_text(shape));
+  return bytes;
+}
+
+PlanRecord make_record(std::string name, std::vector<std::int64_t> shape, DType dtype) {
+  PlanRecord record{.name = std::move(name), .shape = std::move(shape), .dtype = dtype};
+  record.nbytes = shape_bytes(record.shape, stored_size(dtype), record.name);
+  return record;
+}
+
+void add_records(PlanStep& step, const Quantization& q) {
+  const std::vector<std::int64_t>& shape = step.transform.shape;
+  if (!step.quantized) {
+    step.records.push_back(make_record(step.spec.name, shape, plain_dtype(step.spec, q)));
+    return;
+  }
+  auto cols = static_cast<std::size_t>(shape.back());
+  std::vector<std::int64_t> words = shape;
+  std::vector<std::int64_t> groups = shape;
+  words.back() = static_cast<std::int64_t>(words_per_row(q, cols));
+  groups.back() = static_cast<std::int64_t>(groups_per_row(q, cols));
+  if (step.packed_kn) {
+    std::reverse(words.begin(), words.end());
+    std::reverse(groups.begin(), groups.end());
+  }
+  std::string module(module_of(step.spec.name));
+  step.records.push_back(make_record(module + ".q_weight", words, DType::kU32));
+  step.records.push_back(make_record(module + ".q_scale", groups, q.model_dtype));
+}
+
+// mlc_llm's loading order (docs/formats.md, "Order"): each source name, in file order, triggers the
+// params that use it and have not come out yet.
+std::vector<std::size_t> output_order(const Checkpoint& checkpoint,
+                                      const std::vector<ParamSpec>& params) {
+  std::map<std::string_view, std::vector<std::size_t>> users;
+  for (std::size_t p = 0; p < params.size(); p++)
+    for (const std::string& s : params[p].sources)
+      users[s].push_back(p);
+  for (auto& [name, list] : users)
+    std::stable_sort(list.begin(), list.end(),
+                     [&](std::size_t a, std::size_t b) { return params[a].rank < params[b].rank; });
+  std::vector<std::size_t> order;
+  std::vector<bool> emitted(params.size());
+  for (const SourceTensor& t : checkpoint.tensors) {
+    auto it = users.find(t.name);
+    if (it == users.end()) continue;
+    for (std::size_t p : it->second) {
+      if (!emitted[p]) order.push_back(p);
+      emitted[p] = true;
+    }
+  }
+  return order;
+}
+
+// mlc_llm loads whole files and counts their elements at every load; before a file is loaded, every
+// cached file that the param at hand does not need is dropped. With a sorted index a file is loaded
+// twice (lm_head lies in the last one), and then counts twice: kept, because BitsPerParam is
+// part of the file that must come out equal (docs/errata.md).
+std::int64_t count_loaded_elements(const Checkpoint& checkpoint, const ModelConfig& config,
+                                   const std::vector<PlanStep>& steps) {
+  std::vector<std::int64_t> elements(checkpoint.files.size());
+  for (std::size_t f = 0; f < checkpoint.files.size(); f++)
+    elements[f] = static_cast<std::int64_t>(checkpoint.files[f].elements);
+  for (const SourceTensor& t : checkpoint.tensors)
+    if (is_ignored_source(config, t.name)) elements[t.file] -= t.elements();
+  std::set<std::size_t> cached;
+  std::int64_t total = 0;
+  for (const PlanStep& step : steps) {
+    std::set<std::size_t> needed;
+    for (std::size_t s : step.sources)
+      needed.insert(checkpoint.tensors[s].file);
+    std::set<std::size_t> missing;
+    std::set_difference(needed.begin(), needed.end(), cached.begin(), cached.end(),
+                        std::inserter(missing, missing.end()));
+    if (missing.empty()) continue;
+    for (std::size_t f : missing)
+      total += elements[f];
+    cached = std::move(needed);
+  }
+  return total;
+}
+
+PlanStep make_step(const Checkpoint& checkpoint, const ParamSpec& spec, const Quantization& q) {
+  PlanStep step;
+  step.spec = spec;
+  std::vector<const SourceTensor*> tensors;
+  for (const std::string& name : spec.sources) {
+    const SourceTensor* t = checkpoint.find(name);
+    tensors.push_back(t);
+    step.sources.push_back(static_cast<std::size_t>(t - checkpoint.tensors.data()));
+  }
+  step.transform = make_transform(spec, tensors);
+  for (std::size_t i = 0; i < tensors.size(); i++)
+    if (tensors[i]->dtype == DType::kF8E8M0)
+      fail(ExitCode::kUnsupported, "tensor {}: dtype {} is a block scale, not a weight",
+           printable(tensors[i]->name), name_of(tensors[i]->dtype));
+  step.quantized = is_quantized(spec, q);
+  step.packed_kn = step.quantized && is_packed_kn(spec, q);
+  if (step.quantized && spec.kind == ParamKind::kExperts && q.layout == Layout::kKN)
+    fail(ExitCode::kUnsupported,
+         "{}: experts have no layout in {} (no MLC runtime reads one); use {}_1", spec.name, q.name,
+         q.name.substr(0, q.name.size() - 2));
+  add_records(step, q);
+  return step;
+}
+
+void place_records(Plan& plan) {
+  std::vector<std::uint64_t> sizes;
+  for (const PlanStep& step : plan.steps)
+    for (const PlanRecord& r : step.records)
+      sizes.push_back(r.nbytes);
+  std::vector<Placement> placements = pack_shards(sizes, plan.shard_sizes);
+  std::size_t i = 0;
+  for (PlanStep& step : plan.steps)
+    for (PlanRecord& r : step.records) {
+      r.shard = placements[i].shard;
+      r.offset = placements[i].offset;
+      i++;
+    }
+}
+
+}  // namespace
+
+double Plan::bits_per_param() const {
+  return loaded_elements == 0
+             ? 0.0
+             : static_cast<double>(param_bytes) * 8.0 / static_cast<double>(loaded_elements);
+}
+
+bool Plan::has_float32() const {
+  for (const PlanStep& step : steps)
+    for (const PlanRecord& r : step.records)
+      if (r.dtype == DType::kF32) return true;
+  return false;
+}
+
+std::string shard_name(std::size_t index) { return fmt::format("params_shard_{}.bin", index); }
+
+Plan build_plan(const Checkpoint& checkpoint, const ModelConfig& config,
+                const std::vector<ParamSpec>& params, const Quantization& quantization) {
+  if (checkpoint.tensors.empty()) bad_input("{}: no tensors", printable(checkpoint.folder));
+  throw_if_missing(checkpoint, params);
+  // Every source exists from here on.
+  Plan plan;
+  plan.quantization = &quantization;
+  plan.model_type = config.model_type();
+  plan.warnings = checkpoint.warnings;
+  for (std::size_t p : output_order(checkpoint, params))
+    plan.steps.push_back(make_step(checkpoint, params[p], quantization));
+  place_records(plan);
+  // Every output byte has its place from here on.
+  std::vector<bool> used(checkpoint.tensors.size());
+  for (const PlanStep& step : plan.steps) {
+    for (std::size_t s : step.sources) {
+      used[s] = true;
+      plan.read_bytes += checkpoint.tensors[s].nbytes;
+    }
+    plan.param_elements += checked_elements(step.transform.shape, step.spec.name);
+    for (const PlanRecord& r : step.records)
+      plan.param_bytes += shape_bytes(r.shape, size_of(r.dtype), r.name);
+  }
+  for (std::size_t t = 0; t < checkpoint.tensors.size(); t++) {
+    if (used[t]) continue;
+    const std::string& name = checkpoint.tensors[t].name;
+    if (auto rule = is_ignored_source(config, name))
+      plan.ignored.push_back({name, std::string(*rule)});
+    else
+      plan.unused.push_back(name);
+  }
+  plan.written_bytes =
+      std::accumulate(plan.shard_sizes.begin(), plan.shard_sizes.end(), std::uint64_t{0});
+  plan.loaded_elements = count_loaded_elements(checkpoint, config, plan.steps);
+  return plan;
+}
+
+}  // namespace mlc

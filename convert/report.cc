@@ -1,0 +1,211 @@
+#include "convert/report.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/error.h"
+
+namespace mlc {
+namespace {
+
+std::string_view quantizer_name(const Plan& plan, const PlanStep& step) {
+  return step.quantized ? plan.quantization->name : std::string_view("cast");
+}
+
+Json shape_json(const std::vector<std::int64_t>& shape) {
+  Json list = Json::array();
+  for (std::int64_t d : shape)
+    list.push(d);
+  return list;
+}
+
+Json strings_json(const std::vector<std::string>& strings) {
+  Json list = Json::array();
+  for (const std::string& s : strings)
+    list.push(s);
+  return list;
+}
+
+Json totals_json(const Prepared& p) {
+  Json t = Json::object();
+  std::size_t records = 0;
+  for (const PlanStep& step : p.plan.steps)
+    records += step.records.size();
+  t.set("model_type", p.plan.model_type);
+  t.set("quantization", p.plan.quantization->name);
+  t.set("param_count", std::uint64_t{records});
+  t.set("param_elements", p.plan.param_elements);
+  t.set("shard_count", std::uint64_t{p.plan.shard_sizes.size()});
+  t.set("read_bytes", p.plan.read_bytes);
+  t.set("written_bytes", p.plan.written_bytes);
+  t.set("bits_per_param", p.plan.bits_per_param());
+  t.set("peak_memory_bytes", p.peak_memory);
+  t.set("disk_bytes", p.disk_needed);
+  return t;
+}
+
+// Relative square error of the quantized params, as a share of the weights' own square sum.
+double relative(double square_error, const QuantCounts& c) {
+  return c.square_weight > 0 ? square_error / c.square_weight : 0.0;
+}
+
+}  // namespace
+
+std::string bytes_text(std::uint64_t bytes) {
+  constexpr std::string_view kUnits[] = {"B", "kB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 999.5 && unit + 1 < std::size(kUnits)) {
+    value /= 1000;
+    unit++;
+  }
+  if (unit == 0) return fmt::format("{} B", bytes);
+  return fmt::format("{:.{}f} {}", value, value < 9.995 ? 2 : 1, kUnits[unit]);
+}
+
+std::string plan_text(const Prepared& p) {
+  std::size_t width = 4;
+  for (const PlanStep& step : p.plan.steps)
+    for (const PlanRecord& r : step.records)
+      width = std::max(width, r.name.size());
+  std::string text =
+      fmt::format("{:<{}}  {:<16} {:<9} {:>12} {:>6} {:>12}  {:<22} {}\n", "param", width, "shape",
+                  "dtype", "bytes", "shard", "offset", "op", "sources");
+  for (const PlanStep& step : p.plan.steps) {
+    bool first = true;
+    for (const PlanRecord& r : step.records) {
+      std::string sources;
+      for (const std::string& s : step.spec.sources) {
+        if (sources.size() > 60) {
+          sources += ", ...";
+          break;
+        }
+        sources += (sources.empty() ? "" : ", ") + printable(s);
+      }
+      text += fmt::format(
+          "{:<{}}  {:<16} {:<9} {:>12} {:>6} {:>12}  {:<22} {}\n", r.name, width,
+          shape_text(r.shape), name_of(r.dtype), r.nbytes, r.shard, r.offset,
+          first ? fmt::format("{}, {}", op_name(step.spec.op), quantizer_name(p.plan, step))
+                : std::string("\""),
+          first ? sources : "\"");
+      first = false;
+    }
+  }
+  std::size_t records = 0;
+  for (const PlanStep& step : p.plan.steps)
+    records += step.records.size();
+  text += fmt::format("\n{} ({}): {} params in {} shards\n", p.plan.model_type,
+                      p.plan.quantization->name, records, p.plan.shard_sizes.size());
+  text += fmt::format("  read           {}\n", bytes_text(p.plan.read_bytes));
+  text += fmt::format("  write          {}\n", bytes_text(p.plan.written_bytes));
+  text += fmt::format("  disk needed    {}\n", bytes_text(p.disk_needed));
+  text += fmt::format("  bits per param {:.3f}\n", p.plan.bits_per_param());
+  text += fmt::format("  peak memory    at most {}\n", bytes_text(p.peak_memory));
+  if (!p.plan.ignored.empty())
+    text += fmt::format("  ignored        {} tensors ({})\n", p.plan.ignored.size(),
+                        p.plan.ignored[0].rule);
+  return text;
+}
+
+Json plan_json(const Prepared& p) {
+  Json params = Json::array();
+  for (const PlanStep& step : p.plan.steps)
+    for (const PlanRecord& r : step.records) {
+      Json row = Json::object();
+      row.set("name", r.name);
+      row.set("shape", shape_json(r.shape));
+      row.set("dtype", name_of(r.dtype));
+      row.set("nbytes", r.nbytes);
+      row.set("shard", shard_name(r.shard));
+      row.set("offset", r.offset);
+      row.set("sources", strings_json(step.spec.sources));
+      row.set("op", op_name(step.spec.op));
+      row.set("quantizer", quantizer_name(p.plan, step));
+      params.push(std::move(row));
+    }
+  Json shards = Json::array();
+  for (std::uint64_t size : p.plan.shard_sizes)
+    shards.push(size);
+  Json ignored = Json::array();
+  for (const IgnoredSource& i : p.plan.ignored) {
+    Json row = Json::object();
+    row.set("name", i.name).set("rule", i.rule);
+    ignored.push(std::move(row));
+  }
+  Json out = totals_json(p);
+  out.set("shard_bytes", std::move(shards));
+  out.set("params", std::move(params));
+  out.set("ignored", std::move(ignored));
+  out.set("unused", strings_json(p.plan.unused));
+  out.set("warnings", strings_json(p.plan.warnings));
+  return out;
+}
+
+std::string summary_text(const ConvertOptions& options, const Prepared& p,
+                         const ConvertSummary& s) {
+  std::size_t records = 0;
+  for (const PlanStep& step : p.plan.steps)
+    records += step.records.size();
+  const QuantCounts& q = s.execute.quantized;
+  std::string text =
+      fmt::format("{}: {} params, {} shards, {}\n", printable(options.output, 1024), records,
+                  p.plan.shard_sizes.size(), bytes_text(p.plan.written_bytes));
+  text += fmt::format("  model          {}, {} ({}, {})\n", p.plan.model_type,
+                      p.plan.quantization->name, options.numerics, options.method);
+  text += fmt::format("  bits per param {:.3f}\n", p.plan.bits_per_param());
+  if (q.groups > 0) {
+    text += fmt::format("  groups         {}", q.groups);
+    if (q.zero_groups) text += fmt::format(", {} of zeros", q.zero_groups);
+    text += "\n";
+  }
+  if (q.square_weight > 0) {
+    double ours = relative(q.square_error, q);
+    double rtn = relative(q.rtn_square_error, q);
+    text += fmt::format("  relative MSE   {:.6f}, rtn {:.6f}, ratio {:.3f}\n", ours, rtn,
+                        rtn > 0 ? ours / rtn : 1.0);
+  }
+  if (s.kept_shards)
+    text += fmt::format("  kept           {} shards of an earlier run\n", s.kept_shards);
+  text += fmt::format("  time           {:.2f} s, {:.2f} GB/s of source, {} threads\n", s.seconds,
+                      static_cast<double>(p.plan.read_bytes) / 1e9 / std::max(s.seconds, 1e-9),
+                      p.threads);
+  text += fmt::format("  peak memory    {}\n", bytes_text(s.peak_memory));
+  return text;
+}
+
+Json summary_json(const ConvertOptions& options, const Prepared& p, const ConvertSummary& s) {
+  Json out = totals_json(p);
+  const QuantCounts& q = s.execute.quantized;
+  const CastCounts& c = s.execute.cast;
+  out.set("output", options.output);
+  out.set("numerics", options.numerics).set("method", options.method);
+  out.set("index_files", strings_json(s.index_files));
+  out.set("kept_shards", std::uint64_t{s.kept_shards});
+  out.set("seconds", s.seconds);
+  out.set("threads", std::uint64_t{p.threads});
+  out.set("measured_peak_memory_bytes", s.peak_memory);
+  Json times = Json::object();
+  times.set("read", s.execute.times.read).set("transform", s.execute.times.transform);
+  times.set("quantize", s.execute.times.quantize).set("write", s.execute.times.write);
+  times.set("hash", s.execute.times.hash).set("sync", s.execute.times.sync);
+  out.set("thread_seconds", std::move(times));
+  Json counts = Json::object();
+  counts.set("groups", q.groups).set("zero_groups", q.zero_groups);
+  counts.set("nan_values", q.nan_values + c.nan_values);
+  counts.set("inf_values", q.inf_values + c.inf_values);
+  counts.set("overflow_values", q.overflow_values + c.overflow_values);
+  out.set("counts", std::move(counts));
+  if (q.square_weight > 0) {
+    Json error = Json::object();
+    error.set("relative_mse", relative(q.square_error, q));
+    error.set("rtn_relative_mse", relative(q.rtn_square_error, q));
+    out.set("error", std::move(error));
+  }
+  Json md5 = strings_json(s.execute.md5);
+  out.set("shard_md5", std::move(md5));
+  out.set("nonfinite_params", strings_json(s.execute.nonfinite));
+  out.set("warnings", strings_json(p.plan.warnings));
+  return out;
+}
+
+}  // namespace mlc

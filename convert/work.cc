@@ -1,0 +1,60 @@
+#include "convert/work.h"
+
+#include <algorithm>
+
+namespace mlc {
+namespace {
+
+// A turned record is written in runs of `rows` words. 1024 rows make runs of 4 KiB; shorter ones
+// cost a system call each for little data.
+constexpr std::int64_t kPackedKnRows = 1024;
+
+const SourceTensor& source_of(const PlanStep& step, const Checkpoint& checkpoint,
+                              std::size_t segment) {
+  return checkpoint.tensors[step.sources[step.transform.segments[segment].source]];
+}
+
+}  // namespace
+
+std::uint64_t unit_memory(const Plan& plan, const Checkpoint& checkpoint, const WorkUnit& unit) {
+  const PlanStep& step = plan.steps[unit.step];
+  const SourceTensor& tensor = source_of(step, checkpoint, unit.segment);
+  const RowSegment& segment = step.transform.segments[unit.segment];
+  auto cols = static_cast<std::uint64_t>(segment.transposed ? col_count(tensor.shape)
+                                                            : step.transform.cols);
+  std::uint64_t elements = static_cast<std::uint64_t>(unit.rows) * cols;
+  std::uint64_t size = size_of(tensor.dtype);
+  bool widened = step.transform.elementwise != Elementwise::kNone || size != 2;
+  std::uint64_t copies = segment.transposed ? 2 : 1;
+  std::uint64_t out = step.quantized ? (step.packed_kn ? 2 : 1) : 4;
+  return elements * (size * copies + (widened ? 8 : 0) + out);
+}
+
+WorkList cut_into_units(const Plan& plan, const Checkpoint& checkpoint, std::uint64_t block_bytes) {
+  WorkList list;
+  for (std::size_t s = 0; s < plan.steps.size(); s++) {
+    const PlanStep& step = plan.steps[s];
+    for (std::size_t g = 0; g < step.transform.segments.size(); g++) {
+      const RowSegment& segment = step.transform.segments[g];
+      std::uint64_t row_bytes = static_cast<std::uint64_t>(step.transform.cols) *
+                                size_of(source_of(step, checkpoint, g).dtype);
+      auto rows = static_cast<std::int64_t>(
+          std::max<std::uint64_t>(1, block_bytes / std::max<std::uint64_t>(1, row_bytes)));
+      if (step.packed_kn) {
+        // Wide rows: still at most eight blocks' worth at a time.
+        auto most = static_cast<std::int64_t>(
+            std::max<std::uint64_t>(1, 8 * block_bytes / std::max<std::uint64_t>(1, row_bytes)));
+        rows = std::max(rows, std::min(kPackedKnRows, most));
+      }
+      if (segment.transposed) rows = segment.rows;
+      for (std::int64_t r = 0; r < segment.rows; r += rows)
+        list.units.push_back({s, g, r, std::min(rows, segment.rows - r)});
+    }
+  }
+  for (const WorkUnit& unit : list.units)
+    list.largest_unit_bytes =
+        std::max(list.largest_unit_bytes, unit_memory(plan, checkpoint, unit));
+  return list;
+}
+
+}  // namespace mlc

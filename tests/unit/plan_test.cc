@@ -1,0 +1,228 @@
+#include "convert/plan.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "models/models.h"
+
+namespace fs = std::filesystem;
+using namespace mlc;
+
+namespace {
+
+// A checkpoint of the right shapes that exists only as headers, with names in sorted order, as
+// save_pretrained writes them.
+Checkpoint headers_for(const std::vector<ParamSpec>& params) {
+  std::map<std::string, std::vector<std::int64_t>> tensors;
+  for (const ParamSpec& p : params)
+    for (std::size_t i = 0; i < p.sources.size(); i++) {
+      std::vector<std::int64_t> shape = p.shape;
+      auto n = static_cast<std::int64_t>(p.sources.size());
+      if (p.op == Op::kTranspose) std::swap(shape[0], shape[1]);
+      // Only the sum of the rows counts for the layout.
+      if (p.op == Op::kConcat && n > 1) shape[0] = i == 0 ? shape[0] - (n - 1) : 1;
+      if (p.op == Op::kStack || p.op == Op::kStackOfConcat) shape.erase(shape.begin());
+      if (p.op == Op::kStackOfConcat) shape[0] /= 2;
+      tensors[p.sources[i]] = shape;
+    }
+  Checkpoint checkpoint;
+  checkpoint.folder = "memory";
+  checkpoint.files.push_back({"model.safetensors", nullptr, 0});
+  for (const auto& [name, shape] : tensors) {
+    SourceTensor t{.name = name, .dtype = DType::kBF16, .shape = shape};
+    t.nbytes = static_cast<std::uint64_t>(t.elements()) * 2;
+    checkpoint.files[0].elements += static_cast<std::uint64_t>(t.elements());
+    checkpoint.tensors.push_back(t);
+  }
+  checkpoint.build_lookup();
+  return checkpoint;
+}
+
+Json small_llama() {
+  Json c = Json::object();
+  c.set("model_type", "llama").set("hidden_size", 64).set("intermediate_size", 96);
+  c.set("num_attention_heads", 4).set("num_key_value_heads", 2).set("num_hidden_layers", 2);
+  c.set("rms_norm_eps", 1e-5).set("vocab_size", 128).set("max_position_embeddings", 64);
+  return c;
+}
+
+struct Fixture {
+  ModelConfig config = read_model_config(small_llama(), "config.json", "auto");
+  std::vector<ParamSpec> params = expand_params(config, "group-quant");
+  Checkpoint checkpoint = headers_for(params);
+  Plan plan(std::string_view quantization) const {
+    return build_plan(checkpoint, config, params, *find_quantization(quantization));
+  }
+};
+
+std::string message_of(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Plan, RecordsTileTheirShardsWithoutHoles) {
+  Fixture f;
+  for (const Quantization& q : quantizations()) {
+    Plan plan = f.plan(q.name);
+    std::vector<std::uint64_t> filled(plan.shard_sizes.size());
+    for (const PlanStep& step : plan.steps)
+      for (const PlanRecord& r : step.records) {
+        EXPECT_EQ(r.offset, filled[r.shard]) << q.name << " " << r.name;
+        filled[r.shard] += r.nbytes;
+      }
+    EXPECT_EQ(filled, plan.shard_sizes) << q.name;
+  }
+}
+
+TEST(Plan, AFusedParamComesOutAtItsFirstSourceInFileOrder) {
+  Fixture f;
+  Plan plan = f.plan("q0f16");
+  std::vector<std::string> names;
+  for (const PlanStep& step : plan.steps)
+    names.push_back(step.spec.name);
+  // k_proj < o_proj < q_proj, and gate_proj < input... as sorted names.
+  auto at = [&](const char* name) {
+    return std::find(names.begin(), names.end(), name) - names.begin();
+  };
+  EXPECT_EQ(at("lm_head.weight"), 0);
+  EXPECT_LT(at("model.layers.0.self_attn.qkv_proj.weight"),
+            at("model.layers.0.self_attn.o_proj.weight"));
+  EXPECT_LT(at("model.layers.0.mlp.down_proj.weight"),
+            at("model.layers.0.mlp.gate_up_proj.weight"));
+}
+
+TEST(Plan, MissingTensorsAreNamedWithTheNearestOnes) {
+  Fixture f;
+  for (SourceTensor& t : f.checkpoint.tensors)
+    if (t.name == "model.norm.weight") t.name = "model.norm.wieght";
+  f.checkpoint.build_lookup();
+  std::string message = message_of([&] { f.plan("q4f16_1"); });
+  EXPECT_NE(message.find("model.norm.weight (nearest: model.norm.wieght)"), std::string::npos)
+      << message;
+}
+
+TEST(Plan, ManyMissingTensorsAreCounted) {
+  Fixture f;
+  f.checkpoint.tensors.resize(1);
+  f.checkpoint.build_lookup();
+  std::string message = message_of([&] { f.plan("q4f16_1"); });
+  EXPECT_NE(message.find("20 of the model's tensors"), std::string::npos) << message;
+  EXPECT_NE(message.find("and 10 more"), std::string::npos) << message;
+}
+
+TEST(Plan, AWrongShapeIsNamedWithFoundAndExpected) {
+  Fixture f;
+  for (SourceTensor& t : f.checkpoint.tensors)
+    if (t.name == "model.norm.weight") t.shape = {63};
+  std::string message = message_of([&] { f.plan("q4f16_1"); });
+  EXPECT_NE(message.find("model.norm.weight has shape [63], expected [64]"), std::string::npos)
+      << message;
+}
+
+TEST(Plan, AVocabularyOfAnotherSizeIsAcceptedAsMlcLlmDoes) {
+  Fixture f;
+  for (SourceTensor& t : f.checkpoint.tensors)
+    if (t.name == "lm_head.weight") t.shape = {100, 64};
+  Plan plan = f.plan("q0f16");
+  EXPECT_EQ(plan.steps[0].records[0].shape, (std::vector<std::int64_t>{100, 64}));
+}
+
+TEST(Plan, UnknownTensorsAreListedAndRotaryTablesAreIgnoredByName) {
+  Fixture f;
+  for (const char* name : {"model.layers.0.self_attn.rotary_emb.inv_freq", "surprise"}) {
+    SourceTensor t{.name = name, .dtype = DType::kF32, .shape = {4}};
+    t.nbytes = 16;
+    f.checkpoint.tensors.push_back(t);
+    f.checkpoint.files[0].elements += 4;
+  }
+  f.checkpoint.build_lookup();
+  Plan plan = f.plan("q0f16");
+  EXPECT_EQ(plan.unused, std::vector<std::string>{"surprise"});
+  ASSERT_EQ(plan.ignored.size(), 1u);
+  EXPECT_EQ(plan.ignored[0].name, "model.layers.0.self_attn.rotary_emb.inv_freq");
+  // mlc_llm's divisor counts what it loads, but not what it declares unused.
+  EXPECT_EQ(plan.loaded_elements, plan.param_elements + 4);
+}
+
+// A sorted index over several files makes mlc_llm load the last file twice, and count it twice.
+TEST(Plan, AFileLoadedTwiceCountsTwice) {
+  Fixture f;
+  f.checkpoint.files = {{"a", nullptr, 1000}, {"b", nullptr, 100}};
+  std::int64_t total_a = 0;
+  std::int64_t total_b = 0;
+  std::vector<SourceTensor> ordered;
+  // lm_head lies in b; b is visited first, then a, then the norm in b again.
+  for (SourceTensor& t : f.checkpoint.tensors) {
+    t.file = t.name == "lm_head.weight" || t.name == "model.norm.weight" ? 1 : 0;
+    (t.file ? total_b : total_a) += t.elements();
+  }
+  f.checkpoint.files[0].elements = static_cast<std::uint64_t>(total_a);
+  f.checkpoint.files[1].elements = static_cast<std::uint64_t>(total_b);
+  Plan plan = f.plan("q0f16");
+  EXPECT_EQ(plan.loaded_elements, total_a + 2 * total_b);
+}
+
+std::string text_of(const Json* value) { return value->as_string("layout"); }
+
+// Layouts computed by mlc_llm's own packing class, for presets of this version's architectures.
+TEST(Plan, AgreesWithTheShardLayoutsOfMlcLlm) {
+  fs::path registry = fs::path(MLC_TEST_SHARED) / "spec" / "registry";
+  if (!fs::exists(registry / "shards")) {
+    std::printf("skipped: no shared data\n");
+    return;
+  }
+  int layouts = 0;
+  int unknown = 0;
+  for (const auto& entry : fs::directory_iterator(registry / "shards")) {
+    SCOPED_TRACE(entry.path().filename().string());
+    Json layout = read_json_file(entry.path().string());
+    fs::path preset = registry / "presets" / (text_of(layout.find("preset")) + ".json");
+    ModelConfig config;
+    try {
+      config = load_model_config(preset.string(), "auto");
+    } catch (const Error&) {
+      unknown++;  // an architecture of a later version
+      continue;
+    }
+    const Quantization* q = find_quantization(text_of(layout.find("quantization")));
+    if (!q) {
+      unknown++;
+      continue;
+    }
+    std::vector<ParamSpec> params =
+        expand_params(config, q->kind == QuantKind::kNone ? "no-quant" : "group-quant");
+    Plan plan = build_plan(headers_for(params), config, params, *q);
+    std::map<std::string, const PlanRecord*> ours;
+    for (const PlanStep& step : plan.steps)
+      for (const PlanRecord& r : step.records)
+        ours[r.name] = &r;
+    const auto& shards = layout.find("records")->items("records");
+    ASSERT_EQ(shards.size(), plan.shard_sizes.size());
+    for (std::size_t s = 0; s < shards.size(); s++) {
+      EXPECT_EQ(shards[s].find("nbytes")->as_size("nbytes"), plan.shard_sizes[s]);
+      for (const Json& record : shards[s].find("records")->items("records")) {
+        auto it = ours.find(text_of(record.find("name")));
+        ASSERT_NE(it, ours.end()) << text_of(record.find("name"));
+        EXPECT_EQ(it->second->shard, s);
+        EXPECT_EQ(it->second->offset, record.find("byteOffset")->as_size("byteOffset"));
+        EXPECT_EQ(name_of(it->second->dtype), text_of(record.find("dtype")));
+        ours.erase(it);
+      }
+    }
+    EXPECT_TRUE(ours.empty());
+    layouts++;
+  }
+  std::printf("%d layouts equal, %d of architectures or schemes this version lacks\n", layouts,
+              unknown);
+  EXPECT_GT(layouts, 0);
+}
+
+}  // namespace
