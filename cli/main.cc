@@ -12,11 +12,13 @@
 #include "cli/progress_reporter.h"
 #include "cli/signals.h"
 #include "cli/standard_streams.h"
+#include "convert/command.h"
 
 namespace mlc {
 
 std::span<const Command> all_commands() {
   static const std::array kCommands = {
+      kConvertWeight,
       kHelp,
       kCompletion,
   };

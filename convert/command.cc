@@ -19,11 +19,15 @@ std::vector<std::string> names_of(const Rows& rows) {
   return names;
 }
 
+// "text (a: what a is; b: what b is)"
 template <class Rows>
 std::string explain(std::string text, const Rows& rows) {
-  for (const auto& row : rows)
-    text += fmt::format("\n  {}: {}", row.name, row.explains);
-  return text;
+  std::string_view before = " (";
+  for (const auto& row : rows) {
+    text += fmt::format("{}{}: {}", before, row.name, row.explains);
+    before = "; ";
+  }
+  return text + ")";
 }
 
 // "512M", "2G", "100000000": bytes, with binary suffixes.
@@ -99,9 +103,10 @@ RunCommand setup(CLI::App& app) {
          "it can't depend on a device or driver")
       ->capture_default_str()
       ->type_name("DEVICE");
-  one_of(app.add_option("--numerics", o.numerics,
-                        explain("which of mlc_llm's numeric rules to reproduce", numeric_rules())),
-         names_of(numeric_rules()));
+  one_of(
+      app.add_option("--numerics", o.numerics,
+                     explain("the rule of mlc_llm whose values are reproduced", numeric_rules())),
+      names_of(numeric_rules()));
   one_of(app.add_option("--method", o.method, explain("how codes are chosen", methods())),
          names_of(methods()));
   app.add_option("--threads", o.threads, "0: all usable CPUs; the output never depends on it")

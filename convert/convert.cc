@@ -11,9 +11,9 @@
 #include "base/hash.h"
 #include "base/parallel.h"
 #include "base/tensor_cache.h"
+#include "base/units.h"
 #include "convert/method.h"
 #include "convert/missing.h"
-#include "convert/report.h"
 #include "models/models.h"
 
 namespace mlc {

@@ -1,12 +1,23 @@
 #include "convert/report.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "base/error.h"
+#include "base/units.h"
 
 namespace mlc {
 namespace {
+
+std::string count_text(std::size_t n, std::string_view thing) {
+  return fmt::format("{} {}{}", n, thing, n == 1 ? "" : "s");
+}
+
+std::size_t record_count(const Plan& plan) {
+  std::size_t n = 0;
+  for (const PlanStep& step : plan.steps)
+    n += step.records.size();
+  return n;
+}
 
 std::string_view quantizer_name(const Plan& plan, const PlanStep& step) {
   return step.quantized ? plan.quantization->name : std::string_view("cast");
@@ -28,12 +39,9 @@ Json strings_json(const std::vector<std::string>& strings) {
 
 Json totals_json(const Prepared& p) {
   Json t = Json::object();
-  std::size_t records = 0;
-  for (const PlanStep& step : p.plan.steps)
-    records += step.records.size();
   t.set("model_type", p.plan.model_type);
   t.set("quantization", p.plan.quantization->name);
-  t.set("param_count", std::uint64_t{records});
+  t.set("param_count", std::uint64_t{record_count(p.plan)});
   t.set("param_elements", p.plan.param_elements);
   t.set("shard_count", std::uint64_t{p.plan.shard_sizes.size()});
   t.set("read_bytes", p.plan.read_bytes);
@@ -50,18 +58,6 @@ double relative(double square_error, const QuantCounts& c) {
 }
 
 }  // namespace
-
-std::string bytes_text(std::uint64_t bytes) {
-  constexpr std::string_view kUnits[] = {"B", "kB", "MB", "GB", "TB"};
-  auto value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 999.5 && unit + 1 < std::size(kUnits)) {
-    value /= 1000;
-    unit++;
-  }
-  if (unit == 0) return fmt::format("{} B", bytes);
-  return fmt::format("{:.{}f} {}", value, value < 9.995 ? 2 : 1, kUnits[unit]);
-}
 
 std::string plan_text(const Prepared& p) {
   std::size_t width = 4;
@@ -91,11 +87,9 @@ std::string plan_text(const Prepared& p) {
       first = false;
     }
   }
-  std::size_t records = 0;
-  for (const PlanStep& step : p.plan.steps)
-    records += step.records.size();
-  text += fmt::format("\n{} ({}): {} params in {} shards\n", p.plan.model_type,
-                      p.plan.quantization->name, records, p.plan.shard_sizes.size());
+  text += fmt::format("\n{} ({}): {} in {}\n", p.plan.model_type, p.plan.quantization->name,
+                      count_text(record_count(p.plan), "param"),
+                      count_text(p.plan.shard_sizes.size(), "shard"));
   text += fmt::format("  read           {}\n", bytes_text(p.plan.read_bytes));
   text += fmt::format("  write          {}\n", bytes_text(p.plan.written_bytes));
   text += fmt::format("  disk needed    {}\n", bytes_text(p.disk_needed));
@@ -143,13 +137,11 @@ Json plan_json(const Prepared& p) {
 
 std::string summary_text(const ConvertOptions& options, const Prepared& p,
                          const ConvertSummary& s) {
-  std::size_t records = 0;
-  for (const PlanStep& step : p.plan.steps)
-    records += step.records.size();
   const QuantCounts& q = s.execute.quantized;
   std::string text =
-      fmt::format("{}: {} params, {} shards, {}\n", printable(options.output, 1024), records,
-                  p.plan.shard_sizes.size(), bytes_text(p.plan.written_bytes));
+      fmt::format("{}: {}, {}, {}\n", printable(options.output, 1024),
+                  count_text(record_count(p.plan), "param"),
+                  count_text(p.plan.shard_sizes.size(), "shard"), bytes_text(p.plan.written_bytes));
   text += fmt::format("  model          {}, {} ({}, {})\n", p.plan.model_type,
                       p.plan.quantization->name, options.numerics, options.method);
   text += fmt::format("  bits per param {:.3f}\n", p.plan.bits_per_param());
@@ -165,10 +157,11 @@ std::string summary_text(const ConvertOptions& options, const Prepared& p,
                         rtn > 0 ? ours / rtn : 1.0);
   }
   if (s.kept_shards)
-    text += fmt::format("  kept           {} shards of an earlier run\n", s.kept_shards);
-  text += fmt::format("  time           {:.2f} s, {:.2f} GB/s of source, {} threads\n", s.seconds,
+    text +=
+        fmt::format("  kept           {} of an earlier run\n", count_text(s.kept_shards, "shard"));
+  text += fmt::format("  time           {:.2f} s, {:.2f} GB/s of source, {}\n", s.seconds,
                       static_cast<double>(p.plan.read_bytes) / 1e9 / std::max(s.seconds, 1e-9),
-                      p.threads);
+                      count_text(p.threads, "thread"));
   text += fmt::format("  peak memory    {}\n", bytes_text(s.peak_memory));
   return text;
 }

@@ -19,7 +19,4 @@ std::string summary_text(const ConvertOptions& options, const Prepared& prepared
 Json summary_json(const ConvertOptions& options, const Prepared& prepared,
                   const ConvertSummary& summary);
 
-// "1.15 GB", "619.0 MB": decimal units, as disks and the field count.
-std::string bytes_text(std::uint64_t bytes);
-
 }  // namespace mlc
