@@ -88,8 +88,15 @@ class Execution {
   ExecuteResult run() {
     reporter_.begin("convert", pending_bytes());
     parallel_for(options_.threads, options_.threads, [&](std::size_t, unsigned) { worker(); });
+    // Every shard is complete and hashed from here on; the kernel has been writing them out meanwhile.
+    auto start = std::chrono::steady_clock::now();
+    reporter_.begin("sync", 0);
+    parallel_for(options_.threads, options_.threads,
+                 [&](std::size_t, unsigned) { store_.sync_finished(); });
     reporter_.end();
     ExecuteResult result;
+    result.sync_seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     // In unit order, so that sums of doubles do not depend on which thread was faster.
     std::set<std::size_t> nonfinite;
     for (std::size_t u = 0; u < work_.units.size(); u++) {
@@ -150,7 +157,6 @@ class Execution {
         }
         run_unit(u, runner);
       }
-      if (!stop_) sync(runner.times);
     } catch (...) {
       stop_ = true;
       throw;
@@ -205,12 +211,6 @@ class Execution {
       store_.finish(batch[i], hex(digests[i]));
     times.hash += std::chrono::duration<double>(hashed - start).count();
     times.sync += std::chrono::duration<double>(std::chrono::steady_clock::now() - hashed).count();
-  }
-
-  void sync(StageTimes& times) {
-    auto start = std::chrono::steady_clock::now();
-    store_.sync_finished();
-    times.sync += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
   const Plan& plan_;

@@ -29,7 +29,7 @@ struct StageTimes {
   double quantize = 0;   // and casts
   double write = 0;
   double hash = 0;
-  double sync = 0;
+  double sync = 0;  // while other work went on
   StageTimes& operator+=(const StageTimes& other);
 };
 
@@ -39,6 +39,7 @@ struct ExecuteResult {
   CastCounts cast;                     // over the others
   std::vector<std::string> nonfinite;  // params in which a NaN or an infinity was seen
   StageTimes times;
+  double sync_seconds = 0;  // at the end, when only the disk was waited for
 };
 
 // What a worker reads at a time: small enough to stay in a second-level cache with its output.

@@ -175,6 +175,7 @@ Json summary_json(const ConvertOptions& options, const Prepared& p, const Conver
   out.set("index_files", strings_json(s.index_files));
   out.set("kept_shards", std::uint64_t{s.kept_shards});
   out.set("seconds", s.seconds);
+  out.set("final_sync_seconds", s.execute.sync_seconds);
   out.set("threads", std::uint64_t{p.threads});
   out.set("measured_peak_memory_bytes", s.peak_memory);
   Json times = Json::object();
