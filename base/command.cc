@@ -19,7 +19,7 @@ CLI::Option* one_of(CLI::Option* option, std::vector<std::string> choices) {
     return fmt::format("\"{}\" is none of {}{}", printable(value), fmt::join(choices, ", "),
                        nearest.empty() ? "" : fmt::format("; did you mean {}?", nearest[0]));
   };
-  return option->check(CLI::Validator(check, std::move(description)));
+  return option->capture_default_str()->check(CLI::Validator(check, std::move(description)));
 }
 
 }  // namespace mlc

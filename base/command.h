@@ -44,7 +44,7 @@ struct Command {
 };
 
 // Accepts only these values; others are a usage error that names the option, the nearest choice and
-// all of them.
+// all of them. What the option's variable holds now is shown as its default.
 CLI::Option* one_of(CLI::Option* option, std::vector<std::string> choices);
 
 }  // namespace mlc

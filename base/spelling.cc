@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace mlc {
+namespace {
+
+constexpr std::size_t kMinPrefix = 3;
+
+}  // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
   if (a.size() > b.size()) std::swap(a, b);
@@ -37,6 +42,8 @@ std::vector<std::string> nearest_names(std::string_view name, const std::vector<
   for (const std::string& other : known) {
     std::size_t limit = std::max<std::size_t>(1, std::max(name.size(), other.size()) / 3);
     std::size_t distance = edit_distance(name, other, limit);
+    // A word that breaks off is nearer to what it begins than any word of its own length is.
+    if (name.size() >= kMinPrefix && other.starts_with(name)) distance = 0;
     if (distance <= limit) found.emplace_back(distance, &other);
   }
   std::stable_sort(found.begin(), found.end(),

@@ -79,7 +79,7 @@ ExitCode run(const Arguments& arguments, const CommandContext& context) {
 RunCommand setup(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   ConvertOptions& o = a->convert;
-  app.add_option("config", o.config, "config.json of the checkpoint, or its folder")
+  app.add_option("CONFIG", o.config, "config.json of the checkpoint, or its folder")
       ->required()
       ->type_name("PATH");
   one_of(app.add_option("--quantization", o.quantization, "how weights are stored")->required(),

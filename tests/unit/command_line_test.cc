@@ -120,7 +120,7 @@ TEST(CommandLine, ErrorsNameTheOption) {
   EXPECT_EQ(error_of({"convert", "m", "--quantisation=q0f16", "-o", "x"}),
             "unknown option --quantisation; did you mean --quantization?" + see);
   EXPECT_EQ(error_of({"convert", "m", "--quantization", "q4f16", "-o", "x"}),
-            "--quantization: \"q4f16\" is none of q0f16, q4f16_1; did you mean q0f16?" + see);
+            "--quantization: \"q4f16\" is none of q0f16, q4f16_1; did you mean q4f16_1?" + see);
   EXPECT_EQ(error_of({"convert", "m", "--quantization", "zzz", "-o", "x"}),
             "--quantization: \"zzz\" is none of q0f16, q4f16_1" + see);
   EXPECT_EQ(error_of({"convert", "m", "--quantization", "q0f16"}), "--output is required" + see);

