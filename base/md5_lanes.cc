@@ -8,6 +8,7 @@
 // The kernel keeps arrays of vectors, which vectors of unknown size can't be in; such CPUs have
 // fixed-size ones as well.
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // must come before highway.h
 #include <hwy/highway.h>
 
@@ -102,6 +103,10 @@ constexpr std::size_t kLanes = HWY_LANES(std::uint32_t);
 // pipelines three quarters idle: four sets run 3 times as fast as one (18.4 against 6.2 GB/s with
 // AVX-512). Limited to 32 lanes, as no caller has more shards at hand.
 constexpr std::size_t kMostSets = kLanes >= 16 ? 2 : 4;
+
+// Bytes to ask for in advance: 32 streams are more than the hardware's prefetcher follows (9.9
+// against 5.9 GB/s from memory).
+constexpr std::size_t kAhead = 256;
 
 HWY_INLINE V load(const std::byte* data) {
   return hn::BitCast(D(), hn::LoadU(hn::Repartition<std::uint8_t, D>(),
@@ -232,6 +237,9 @@ void advance_sets(std::span<Md5Lane* const> lanes, std::size_t blocks) {
     for (std::size_t set = 0; set < kSets; set++)
       s[k][set] = hn::Load(d, state[k] + set * kLanes);
   for (std::size_t at = 0; at < blocks * kBlock; at += kBlock) {
+    if (at + kAhead < blocks * kBlock)
+      for (const std::byte* stream : data)
+        hwy::Prefetch(stream + at + kAhead);
     for (std::size_t set = 0; set < kSets; set++)
       load_words(data + set * kLanes, at, words + set * kWords * kLanes);
     V before[4][kSets];
