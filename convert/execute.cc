@@ -88,7 +88,8 @@ class Execution {
   ExecuteResult run() {
     reporter_.begin("convert", pending_bytes());
     parallel_for(options_.threads, options_.threads, [&](std::size_t, unsigned) { worker(); });
-    // Every shard is complete and hashed from here on; the kernel has been writing them out meanwhile.
+    // Every shard is complete and hashed from here on; the kernel has been writing them out
+    // meanwhile.
     auto start = std::chrono::steady_clock::now();
     reporter_.begin("sync", 0);
     parallel_for(options_.threads, options_.threads,

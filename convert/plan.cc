@@ -104,6 +104,8 @@ std::int64_t count_loaded_elements(const Checkpoint& checkpoint, const ModelConf
 }
 
 PlanStep make_step(const Checkpoint& checkpoint, const ParamSpec& spec, const Quantization& q) {
+  if (spec.sources.empty())
+    fail(ExitCode::kUnsupported, "param {}: no rule says which tensors it is made from", spec.name);
   PlanStep step;
   step.spec = spec;
   std::vector<const SourceTensor*> tensors;

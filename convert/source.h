@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,13 +16,28 @@
 
 namespace mlc {
 
+// Elements of a tensor that is not stored as plain numbers: blocks of codes, a merge of several
+// stored tensors. Given by the reader of a format; the executor knows nothing else of the format.
+class ElementReader {
+ public:
+  virtual ~ElementReader() = default;
+  // Fills `out` with `count` elements of the tensor's dtype from `first` on. `first` and `count`
+  // are multiples of the last dimension, or of kElementAlignment for a 1-D tensor (but for its
+  // end). Thread-safe; Error(kBadInput) or Error(kIo).
+  virtual void read(std::int64_t first, std::int64_t count, std::span<std::byte> out) const = 0;
+  // Memory that read() needs besides `out`, for `count` elements.
+  virtual std::uint64_t scratch_bytes(std::int64_t count) const = 0;
+};
+inline constexpr std::int64_t kElementAlignment = 4096;
+
 struct SourceTensor {
   std::string name;
   DType dtype = DType::kF32;
   std::vector<std::int64_t> shape;  // row-major, contiguous
   std::size_t file = 0;             // index into Checkpoint::files
   std::uint64_t offset = 0;         // of the first byte, in that file
-  std::uint64_t nbytes = 0;         // equal to the product of shape times the element size
+  std::uint64_t nbytes = 0;  // stored; plain tensors: the product of shape times the element size
+  std::shared_ptr<const ElementReader> reader;  // null: plain numbers at `offset`
   std::int64_t elements() const;
 };
 

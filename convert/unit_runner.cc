@@ -77,8 +77,13 @@ UnitRunner::Rows UnitRunner::gather(const PlanStep& step, const WorkUnit& unit) 
     std::size_t bytes = rows * src_cols * size;
     auto first = static_cast<std::uint64_t>(segment.src_row + unit.row);
     at_least(source_, bytes);
-    checkpoint_.files[tensor.file].file->read(tensor.offset + first * src_cols * size,
-                                              std::span(source_).first(bytes));
+    if (tensor.reader)
+      tensor.reader->read(static_cast<std::int64_t>(first * src_cols),
+                          static_cast<std::int64_t>(rows * src_cols),
+                          std::span(source_).first(bytes));
+    else
+      checkpoint_.files[tensor.file].file->read(tensor.offset + first * src_cols * size,
+                                                std::span(source_).first(bytes));
     out.data = source_.data();
   }
   Timed timed(times.transform);

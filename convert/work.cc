@@ -27,7 +27,9 @@ std::uint64_t unit_memory(const Plan& plan, const Checkpoint& checkpoint, const 
   bool widened = step.transform.elementwise != Elementwise::kNone || size != 2;
   std::uint64_t copies = segment.transposed ? 2 : 1;
   std::uint64_t out = step.quantized ? (step.packed_kn ? 2 : 1) : 4;
-  return elements * (size * copies + (widened ? 8 : 0) + out);
+  std::uint64_t scratch =
+      tensor.reader ? tensor.reader->scratch_bytes(static_cast<std::int64_t>(elements)) : 0;
+  return scratch + elements * (size * copies + (widened ? 8 : 0) + out);
 }
 
 WorkList cut_into_units(const Plan& plan, const Checkpoint& checkpoint, std::uint64_t block_bytes) {
@@ -46,6 +48,7 @@ WorkList cut_into_units(const Plan& plan, const Checkpoint& checkpoint, std::uin
             std::max<std::uint64_t>(1, 8 * block_bytes / std::max<std::uint64_t>(1, row_bytes)));
         rows = std::max(rows, std::min(kPackedKnRows, most));
       }
+      if (step.transform.cols == 1) rows = (rows / kElementAlignment + 1) * kElementAlignment;
       if (segment.transposed) rows = segment.rows;
       for (std::int64_t r = 0; r < segment.rows; r += rows)
         list.units.push_back({s, g, r, std::min(rows, segment.rows - r)});
