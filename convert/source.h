@@ -37,7 +37,7 @@ struct SourceTensor {
   std::size_t file = 0;             // index into Checkpoint::files
   std::uint64_t offset = 0;         // of the first byte, in that file
   std::uint64_t nbytes = 0;  // stored; plain tensors: the product of shape times the element size
-  std::shared_ptr<const ElementReader> reader;  // null: plain numbers at `offset`
+  std::shared_ptr<const ElementReader> reader = nullptr;  // null: plain numbers at `offset`
   std::int64_t elements() const;
 };
 
