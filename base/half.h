@@ -10,16 +10,16 @@
 
 namespace mlc {
 
-inline float bits_f32(std::uint32_t u) { return std::bit_cast<float>(u); }
-inline std::uint32_t f32_bits(float f) { return std::bit_cast<std::uint32_t>(f); }
+constexpr float bits_f32(std::uint32_t u) { return std::bit_cast<float>(u); }
+constexpr std::uint32_t f32_bits(float f) { return std::bit_cast<std::uint32_t>(f); }
 
 // bfloat16 is the upper half of a float32.
-inline float bf16_to_f32(std::uint16_t h) { return bits_f32(std::uint32_t{h} << 16); }
+constexpr float bf16_to_f32(std::uint16_t h) { return bits_f32(std::uint32_t{h} << 16); }
 
 // Ties to even: adding 0x7fff plus the last kept bit carries exactly when the dropped part is above
 // one half, or equal to it with an odd kept part. Every NaN becomes the quiet one of its sign, as
 // in ml_dtypes (which gives numpy its bfloat16): dropping the lower payload could leave infinity.
-inline std::uint16_t f32_to_bf16(float f) {
+constexpr std::uint16_t f32_to_bf16(float f) {
   std::uint32_t u = f32_bits(f);
   if ((u & 0x7fffffffu) > 0x7f800000u)
     return static_cast<std::uint16_t>(((u >> 16) & 0x8000u) | 0x7fc0u);
@@ -30,14 +30,14 @@ inline std::uint16_t f32_to_bf16(float f) {
 // to even strictly inside (-lim, lim), lim = the largest finite bfloat16 0x7f7f; plain truncation
 // outside and for NaN. Deliberate loss, kept for equality: a NaN whose payload has only low bits
 // becomes infinity, and a value that would round up to infinity stays finite.
-inline std::uint16_t f32_to_bf16_mlc(float f) {
+constexpr std::uint16_t f32_to_bf16_mlc(float f) {
   const float lim = bits_f32(0x7f7f0000u);
   std::uint32_t u = f32_bits(f);
   std::uint32_t bias = (f < lim && f > -lim) ? 0x7fffu + ((u >> 16) & 1u) : 0u;
   return static_cast<std::uint16_t>((u + bias) >> 16);
 }
 
-inline float f16_to_f32(std::uint16_t h) {
+constexpr float f16_to_f32(std::uint16_t h) {
   std::uint32_t sign = std::uint32_t{h & 0x8000u} << 16;
   std::uint32_t exponent = (h >> 10) & 31u;
   std::uint32_t mantissa = h & 1023u;
@@ -85,14 +85,14 @@ constexpr std::uint32_t narrow_float(std::uint64_t u) {
   return sign | (bits >= kInf ? kInf : static_cast<std::uint32_t>(bits));
 }
 
-inline std::uint16_t f64_to_f16(double d) {
+constexpr std::uint16_t f64_to_f16(double d) {
   return static_cast<std::uint16_t>(narrow_float<52, 11, 10, 5>(std::bit_cast<std::uint64_t>(d)));
 }
-inline std::uint16_t f32_to_f16(float f) {
+constexpr std::uint16_t f32_to_f16(float f) {
   return static_cast<std::uint16_t>(narrow_float<23, 8, 10, 5>(f32_bits(f)));
 }
 // ml_dtypes casts every wider type to bfloat16 through float32, so float64 is rounded twice there,
 // and here for equality.
-inline std::uint16_t f64_to_bf16(double d) { return f32_to_bf16(static_cast<float>(d)); }
+constexpr std::uint16_t f64_to_bf16(double d) { return f32_to_bf16(static_cast<float>(d)); }
 
 }  // namespace mlc

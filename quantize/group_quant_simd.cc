@@ -12,9 +12,8 @@
 // Highway's own header has to come after it.
 #include <hwy/highway.h>
 
-#if HWY_TARGET != HWY_SCALAR
 #include "quantize/group_batch-inl.h"
-#endif
+#include "quantize/q4f16_from_bf16-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace mlc::HWY_NAMESPACE {
@@ -48,6 +47,12 @@ bool run_model(const GroupRun& run, ErrorLanes& lanes, QuantCounts& counts) {
 // False where no fast kernel fits.
 bool quantize_groups(const GroupRun& run, ErrorLanes& lanes, QuantCounts& counts) {
   if (run.q->bits == 4 && run.q->group_size == 32) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+    if (run.q->model_dtype == DType::kF16 && run.src_dtype == DType::kBF16 && !run.want_error) {
+      quantize_q4f16_from_bf16(run, lanes, counts);
+      return true;
+    }
+#endif
     switch (run.q->model_dtype) {
       case DType::kF16:
         return run_model<4, ElementF16>(run, lanes, counts);
