@@ -125,7 +125,7 @@ class SyntaxParser {
     skip_spaces();
     if (text_.substr(at_, token.size()) != token) return false;
     std::size_t end = at_ + token.size();
-    if (is_letter(token[0]) && end < text_.size() &&
+    if (is_letter(token.back()) && end < text_.size() &&
         (is_letter(text_[end]) || is_digit(text_[end])))
       return false;
     at_ = end;

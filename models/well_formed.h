@@ -182,6 +182,28 @@ constexpr std::string_view blocks_problem(std::span<const Block> blocks) {
   return {};
 }
 
+// The steps with fields of their own.
+constexpr bool missing_field(const ConfigTable& config, Verb verb) {
+  auto lacks = [&](std::string_view name) { return find_field(config, name) == nullptr; };
+  switch (verb) {
+    case Verb::kTake:
+    case Verb::kSet:
+    case Verb::kAssert:
+      return false;
+    case Verb::kPrefill:
+    case Verb::kPrefillUncapped:
+      return lacks("prefill_chunk_size") || lacks("context_window_size");
+    case Verb::kPrefillSliding:
+      return lacks("prefill_chunk_size") || lacks("context_window_size") ||
+             lacks("sliding_window_size");
+    case Verb::kContextUnlessSliding:
+      return lacks("context_window_size") || lacks("sliding_window_size");
+    case Verb::kRopeScalingLlama3:
+      return lacks("rope_scaling");
+  }
+  return true;
+}
+
 constexpr std::string_view config_problem(const Architecture& architecture, const Names& names) {
   const ConfigTable& config = architecture.config;
   for (const Field& field : config.fields) {
@@ -194,8 +216,10 @@ constexpr std::string_view config_problem(const Architecture& architecture, cons
     if (takes == step.keys[0].empty()) return "`keys` belong to the taking steps";
     bool has_field = step.verb == Verb::kTake || step.verb == Verb::kSet;
     if (has_field && find_field(config, step.field) == nullptr) return "a step's field is unknown";
-    if (step.verb == Verb::kRopeScalingLlama3 && find_field(config, "rope_scaling") == nullptr)
-      return "a step needs the field rope_scaling";
+    if (missing_field(config, step.verb)) return "a step needs a field that the table lacks";
+    bool computes = step.verb == Verb::kSet || step.verb == Verb::kAssert ||
+                    step.verb == Verb::kPrefill || step.verb == Verb::kPrefillSliding;
+    if (computes && step.expression.empty()) return "a step needs an expression";
     if (!names_known(step.expression, names)) return "a name in a step is unknown";
   }
   return {};

@@ -2,10 +2,13 @@
 #include "models/registry.h"
 
 #include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <set>
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include "models/models.h"
@@ -201,6 +204,31 @@ TEST_F(SharedTest, ModelTypeIsDetected) {
       EXPECT_EQ(architecture->config.fields[i].name, text(fields[i], "name"));
   }
   std::cout << count << " presets are detected\n";
+}
+
+// The same comparisons on small configs that stand in the repository (tests/data/configs).
+TEST(SmallConfigs, GiveTheirParamsAndFields) {
+  fs::path folder = fs::path(MLC_TEST_DATA) / "data" / "configs";
+  std::set<std::string_view> seen;
+  for (const auto& file : fs::directory_iterator(folder)) {
+    if (file.path().extension() != ".params") continue;
+    SCOPED_TRACE(file.path().filename().string());
+    fs::path base = file.path();
+    ModelConfig config = load_model_config(base.replace_extension(".json").string(), "auto");
+    seen.insert(config.model_type());
+    std::string ours;
+    for (const ParamSpec& spec : expand_params(config, "no-quant"))
+      ours += fmt::format("{} {} {} {} {}\n", spec.name, fmt::join(spec.shape, "x"),
+                          dtype_of(spec, "q0f16"), op_name(spec.op), fmt::join(spec.sources, " "));
+    std::ifstream params(file.path());
+    EXPECT_EQ(ours, std::string(std::istreambuf_iterator<char>(params), {}));
+    Json fields = config.fields;
+    if (fields.find("max_batch_size") != nullptr) fields.set("max_batch_size", 128);
+    ModelConfig again = read_model_config(fields, config.path, config.model_type());
+    Json expected = read_json_file(base.replace_extension(".model_config.json").string());
+    EXPECT_EQ(dump_json(again.fields), dump_json(expected));
+  }
+  EXPECT_EQ(seen.size(), 8u);
 }
 
 TEST(Registry, ListsAllOnce) {
