@@ -36,8 +36,7 @@ struct Dim {
 struct Shape {
   std::array<Dim, 4> dims;  // ends at the first empty one
 
-  // All four are written out: g++ 12 can't read members of elements left to default initialization
-  // in a constant expression.
+  // All four are written out for the same reason as in Texts.
   constexpr Shape() : dims{Dim(), Dim(), Dim(), Dim()} {}
   constexpr Shape(Dim a, Dim b = Dim(), Dim c = Dim(), Dim d = Dim()) : dims{a, b, c, d} {}
 };
@@ -58,11 +57,11 @@ struct Param {
   ParamKind kind = ParamKind::kRaw;
   Op op = Op::kCopy;
   OpExprs args = {};
-  std::array<std::string_view, 4> sources = {};  // templates, in argument order; none: the name
-  Expr each = {};                                // the sources repeat for e = 0 .. each - 1
-  Expr when = {};                                // empty: always
-  std::string_view only_quant_kind = {};         // "block-scale-quant": only for such schemes
-  std::optional<DType> dtype = {};               // pinned
+  Texts<4> sources = {};                  // templates, in argument order; none: the name
+  Expr each = {};                         // the sources repeat for e = 0 .. each - 1
+  Expr when = {};                         // empty: always
+  std::string_view only_quant_kind = {};  // "block-scale-quant": only for such schemes
+  std::optional<DType> dtype = {};        // pinned
   std::optional<DType> out_dtype = {};
   int rank = 0;  // among the params that share a source: the lower comes out first
 };
@@ -93,8 +92,8 @@ struct Alias {
 };
 
 struct Architecture {
-  std::string_view model_type;                            // the registry's name
-  std::array<std::string_view, 2> also_detected_as = {};  // model_type values that mean this one
+  std::string_view model_type;     // the registry's name
+  Texts<2> also_detected_as = {};  // model_type values that mean this one
   ConfigTable config = {};
   std::span<const Block> body = {};
   std::span<const Alias> aliases = {};

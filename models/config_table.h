@@ -4,6 +4,8 @@
 #pragma once
 
 #include <array>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -11,6 +13,29 @@
 #include "models/expression.h"
 
 namespace mlc {
+
+// Up to N texts; the rest are empty. Every element is assigned, because g++ 12 can't read elements
+// left to value initialization in a constant expression.
+template <std::size_t N>
+class Texts {
+ public:
+  template <class... S>
+  requires(sizeof...(S) <= N &&
+           (std::convertible_to<S, std::string_view> &&
+            ...)) constexpr Texts(S... texts)  // NOLINT(google-explicit-constructor)
+  {
+    const std::array<std::string_view, sizeof...(S)> given = {texts...};
+    for (std::size_t i = 0; i < N; i++)
+      texts_[i] = i < given.size() ? given[i] : std::string_view();
+  }
+  constexpr std::string_view operator[](std::size_t index) const { return texts_[index]; }
+  constexpr std::size_t size() const { return N; }
+  constexpr auto begin() const { return texts_.begin(); }
+  constexpr auto end() const { return texts_.end(); }
+
+ private:
+  std::array<std::string_view, N> texts_ = {};
+};
 
 // What a field's value must be. `null` is also accepted where the field has a default.
 enum class FieldType : std::uint8_t {
@@ -58,13 +83,13 @@ struct Step {
   Verb verb = Verb::kAssert;
   std::string_view field = {};
   When when = When::kUnset;
-  std::array<std::string_view, 2> keys = {};
+  Texts<2> keys = {};
   Expr expression = {};
 };
 
 struct ConfigTable {
-  std::span<const Field> fields;  // in the order of mlc-chat-config.json's model_config
-  std::span<const Step> steps;
+  std::span<const Field> fields = {};  // in the order of mlc-chat-config.json's model_config
+  std::span<const Step> steps = {};
 };
 
 constexpr const Field* find_field(const ConfigTable& table, std::string_view name) {

@@ -41,11 +41,13 @@ class Filler {
   // The text of a hole has been checked at compile time; most are just a loop variable.
   std::string hole(std::string_view expression, std::string_view text,
                    const Environment& scope) const {
-    Expr expr;
-    expr.text = expression;
-    Value value = evaluate(expr, scope, fmt::format("{}: {}", config_.path, text));
+    Expr checked;
+    checked.text = expression;
+    Value value = evaluate(checked, scope, fmt::format("{}: {}", config_.path, text));
+    if (const auto* number = std::get_if<std::int64_t>(&value)) return std::to_string(*number);
     if (const auto* word = std::get_if<std::string_view>(&value)) return std::string(*word);
-    return std::to_string(evaluate_int(expr, scope, config_.path));
+    bad_input("{}: {} is neither an integer nor text ({})", config_.path, expression,
+              describe_names(checked, scope));
   }
 
   const ModelConfig& config_;
@@ -117,10 +119,12 @@ class Expander {
     for (const Dim& dim : param.shape.dims) {
       if (dim.empty()) break;
       std::int64_t size = evaluate_int(dim.expression, scope, where(name));
-      if (size < 1 || size > kMaxDim || __builtin_mul_overflow(elements, size, &elements) ||
-          elements > kMaxElements)
+      if (size < 1 || size > kMaxDim)
         bad_input("{}: {} would have dimension {} = {} ({})", config_.path, name,
                   dim.expression.text, size, describe_names(dim.expression, scope));
+      if (__builtin_mul_overflow(elements, size, &elements) || elements > kMaxElements)
+        bad_input("{}: {} would have more than {} elements ({})", config_.path, name, kMaxElements,
+                  describe_names(dim.expression, scope));
       shape.push_back(size);
     }
     return shape;

@@ -200,6 +200,7 @@ TEST(Ignored, AreNamedRules) {
 TEST(Expand, BoundsWhatAConfigCanAsk) {
   auto message = [](const char* key, Json value) -> std::string {
     ModelConfig hostile = config();
+    if (std::string_view(key) == "heads") hostile.fields.set("rank", 1 << 17);
     hostile.fields.set(key, std::move(value));
     try {
       expand_params(hostile, "no-quant");
@@ -217,8 +218,13 @@ TEST(Expand, BoundsWhatAConfigCanAsk) {
             "600000)");
   EXPECT_EQ(message("experts", -1),
             "config.json: m.1.experts.weight would have dimension experts = -1 (experts is -1)");
-  EXPECT_EQ(message("rank", std::int64_t{1} << 40),
-            "config.json: m.0.w_uk would have dimension nope = 8 (nope is 8)");
+  EXPECT_EQ(message("rank", std::int64_t{1} << 40), "accepted");
+  EXPECT_EQ(message("heads", std::int64_t{1} << 52),
+            "config.json: m.0.kv_b.weight would have dimension heads*(nope+value) = "
+            "54043195528445952 (heads is 4503599627370496, nope is 8, value is 4)");
+  EXPECT_EQ(message("heads", std::int64_t{1} << 36),
+            "config.json: m.0.kv_b.weight would have more than 72057594037927936 elements (rank is "
+            "131072)");
   EXPECT_EQ(message("rank", std::int64_t{1} << 62),
             "config.json: m.0.kv_b.weight would have dimension rank = 4611686018427387904 (rank is "
             "4611686018427387904)");
