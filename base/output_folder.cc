@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 
 #include <fcntl.h>
@@ -19,14 +20,11 @@ namespace {
 
 constexpr std::string_view kPartial = ".mlc-partial";
 constexpr std::string_view kLock = "lock";
+constexpr std::string_view kOld = "old-";
 
 bool exists(const std::string& path) {
-  struct stat st;
-  return ::lstat(path.c_str(), &st) == 0;
-}
-
-void remove_if_there(const std::string& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) io_error(path, "can't remove", errno);
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0;
 }
 
 std::vector<std::string> names_in(const std::string& folder) {
@@ -34,107 +32,213 @@ std::vector<std::string> names_in(const std::string& folder) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
     names.push_back(it->path().filename().string());
-  if (error) io_error(folder, "can't list", error.value());
+  if (error) io_error(folder, "list", error.value());
   std::sort(names.begin(), names.end());
   return names;
+}
+
+std::string parent_of(const std::string& path) {
+  std::string parent = fs::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
+std::string without_final_slashes(std::string path) {
+  while (path.size() > 1 && path.ends_with('/'))
+    path.pop_back();
+  return path;
 }
 
 }  // namespace
 
 OutputFolder::OutputFolder(const std::string& out, bool resume)
-    : out_(out), partial_(out + "/" + std::string(kPartial)) {
-  std::error_code error;
-  fs::file_status status = fs::status(out_, error);
-  if (!fs::exists(status)) {
-    made_out_ = fs::create_directories(out_, error);
-    if (error) io_error(out_, "can't create the folder", error.value());
-  } else if (!fs::is_directory(status)) {
-    io_error(out_, "can't write into it", ENOTDIR);
+    : out_(without_final_slashes(out)), partial_(out_path(kPartial)) {
+  try {
+    make_out();
+    // A run that ends removes its partial folder, maybe between our steps: try again until the lock
+    // that we hold is the file that the name stands for.
+    do {
+      open_partial();
+      lock_ = try_lock();
+    } while (lock_ < 0);
+    // The folder is ours from here on.
+    if (!resume) empty_partial();
+  } catch (...) {
+    if (lock_ >= 0) ::close(lock_);
+    remove_made();
+    throw;
   }
-  // Another run may remove its partial folder between our steps: try again until the lock that we
-  // hold is the file that the name stands for.
-  do
-    lock_ = try_lock();
-  while (lock_ < 0);
-  // The folder is ours from here on.
-  if (!resume)
-    for (const std::string& name : names_in(partial_))
-      if (name != kLock) remove_if_there(partial_path(name));
 }
 
-// -1: the lock file was removed under us.
-int OutputFolder::try_lock() {
-  if (::mkdir(partial_.c_str(), 0755) != 0 && errno != EEXIST) {
-    int why = errno;
-    if (made_out_) ::rmdir(out_.c_str());
-    io_error(partial_, "can't create the folder", why);
+void OutputFolder::empty_partial() {
+  for (const std::string& name : names_in(partial_)) {
+    if (name == kLock) continue;
+    std::error_code error;
+    fs::remove_all(partial_path(name), error);
+    if (error) io_error(partial_path(name), "remove", error.value());
   }
+}
+
+void OutputFolder::make_out() {
+  std::vector<std::string> missing;
+  for (std::string path = out_; !exists(path); path = parent_of(path))
+    missing.push_back(path);
+  for (auto path = missing.rbegin(); path != missing.rend(); ++path) {
+    if (::mkdir(path->c_str(), 0777) == 0)
+      made_.push_back(*path);
+    else if (errno != EEXIST)  // another process may make the same folder
+      io_error(*path, "create folder", errno);
+  }
+  struct stat status {};
+  if (::stat(out_.c_str(), &status) != 0) io_error(out_, "open folder", errno);
+  if (!S_ISDIR(status.st_mode))
+    fail(ExitCode::kIo, "{}: is a file, expected a folder to write into", printable(out_, 1024));
+}
+
+void OutputFolder::open_partial() {
+  made_partial_ = ::mkdir(partial_.c_str(), 0777) == 0;
+  if (!made_partial_ && errno != EEXIST) io_error(partial_, "create folder", errno);
+  struct stat status {};
+  // Through a link we would empty someone else's folder.
+  if (::lstat(partial_.c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
+    fail(ExitCode::kIo, "{}: is no folder, but its name is the one that unfinished files need",
+         printable(partial_, 1024));
+}
+
+// -1: the lock file or the partial folder was removed under us.
+int OutputFolder::try_lock() {
   std::string path = partial_path(kLock);
-  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (fd < 0 && errno == ENOENT) return -1;
-  if (fd < 0) io_error(path, "can't create", errno);
+  if (fd < 0) {
+    int why = errno;
+    if (made_partial_) ::rmdir(partial_.c_str());
+    io_error(path, "create", why);
+  }
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     int why = errno;
     ::close(fd);
+    if (why == EINTR) return -1;
     if (why == EWOULDBLOCK)
       fail(ExitCode::kIo, "{}: busy: another process is writing into it", printable(out_, 1024));
-    io_error(path, "can't lock", why);
+    if (made_partial_) remove_partial();
+    io_error(path, "lock", why);
   }
-  struct stat held;
-  struct stat named;
-  if (::fstat(fd, &held) == 0 && ::stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino)
+  struct stat held {};
+  struct stat named {};
+  if (::fstat(fd, &held) == 0 && ::stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
+      held.st_dev == named.st_dev)
     return fd;
   ::close(fd);
   return -1;
 }
 
 OutputFolder::~OutputFolder() {
-  if (lock_ < 0) return;
   if (!keep_partial_) {
-    // The lock goes last, and by name: a run that starts now makes its own.
-    std::error_code ignored;
-    for (fs::directory_iterator it(partial_, ignored), end; !ignored && it != end;
-         it.increment(ignored))
-      if (it->path().filename() != kLock) ::unlink(it->path().c_str());
-    ::unlink(partial_path(kLock).c_str());
-    ::rmdir(partial_.c_str());
-    if (made_out_ && !committed_) ::rmdir(out_.c_str());
+    remove_partial();
+    remove_made();
   }
   ::close(lock_);
+}
+
+// Best effort; what stays is emptied by the next run. The lock goes last, by name: a run that
+// starts now makes its own.
+void OutputFolder::remove_partial() {
+  std::error_code ignored;
+  std::vector<fs::path> paths;
+  for (fs::directory_iterator it(partial_, ignored), end; !ignored && it != end;
+       it.increment(ignored))
+    if (it->path().filename() != kLock) paths.push_back(it->path());
+  for (const fs::path& path : paths)
+    fs::remove_all(path, ignored);
+  ::unlink(partial_path(kLock).c_str());
+  ::rmdir(partial_.c_str());
+}
+
+void OutputFolder::remove_made() {
+  for (auto path = made_.rbegin(); path != made_.rend(); ++path)
+    ::rmdir(path->c_str());
 }
 
 std::string OutputFolder::partial_path(std::string_view name) const {
   return partial_ + "/" + std::string(name);
 }
+std::string OutputFolder::out_path(std::string_view name) const {
+  return out_ + (out_.ends_with('/') ? "" : "/") + std::string(name);
+}
 
 std::string OutputFolder::find_finished(std::string_view name) const {
   std::string path = partial_path(name);
   if (exists(path)) return path;
-  path = out_ + "/" + std::string(name);
+  path = out_path(name);
   return exists(path) ? path : std::string();
 }
 
 void OutputFolder::commit(const Commit& commit) {
+  for (const std::string& name : commit.data)
+    if (find_finished(name).empty())
+      fail(ExitCode::kBug, "{}: '{}' is to be committed and is not there", printable(out_, 1024),
+           printable(name));
+  for (const std::string& name : commit.index)
+    if (!exists(partial_path(name)))
+      fail(ExitCode::kBug, "{}: '{}' is to be committed and is not there",
+           printable(partial_, 1024), printable(name));
+  try {
+    place(commit);
+  } catch (...) {
+    undo_moves();
+    throw;
+  }
+  keep_partial_ = false;
+  made_.clear();
+}
+
+void OutputFolder::place(const Commit& commit) {
   sync_folder(partial_);
+  for (const std::string& path : made_)
+    sync_folder(parent_of(path));
   for (const std::string& name : commit.retired)
-    remove_if_there(out_ + "/" + name);
+    retire(name);
   sync_folder(out_);
   // From here on OUT holds no index: whatever is killed now leaves an incomplete conversion that
   // says so.
-  for (const std::string& name : commit.data)
-    if (exists(partial_path(name))) rename_file(partial_path(name), out_ + "/" + name);
+  for (const std::string& name : commit.data) {
+    if (!exists(partial_path(name))) continue;
+    retire(name);
+    move(partial_path(name), out_path(name));
+  }
   if (commit.stale)
     for (const std::string& name : names_in(out_))
       if (commit.stale(name) &&
           std::find(commit.data.begin(), commit.data.end(), name) == commit.data.end())
-        remove_if_there(out_ + "/" + name);
+        retire(name);
   sync_folder(out_);
   // All data is in place and synced.
-  for (const std::string& name : commit.index)
-    rename_file(partial_path(name), out_ + "/" + name);
+  for (const std::string& name : commit.index) {
+    retire(name);
+    move(partial_path(name), out_path(name));
+  }
   sync_folder(out_);
-  committed_ = true;
-  keep_partial_ = false;
+}
+
+void OutputFolder::retire(const std::string& name) {
+  struct stat status {};
+  if (::lstat(out_path(name).c_str(), &status) != 0) return;
+  if (S_ISDIR(status.st_mode))
+    fail(ExitCode::kIo, "{}: is a folder, but a file of that name is to be written or replaced",
+         printable(out_path(name), 1024));
+  move(out_path(name), partial_path(std::string(kOld) + name));
+}
+
+void OutputFolder::move(const std::string& from, const std::string& to) {
+  rename_file(from, to);
+  moves_.emplace_back(from, to);
+}
+
+// Best effort, as the file system is failing already. What can't be put back is not thrown away.
+void OutputFolder::undo_moves() {
+  for (auto step = moves_.rbegin(); step != moves_.rend(); ++step)
+    if (std::rename(step->second.c_str(), step->first.c_str()) != 0) keep_partial_ = true;
+  moves_.clear();
 }
 
 bool holds_any(const std::string& out, std::span<const std::string_view> names) {
