@@ -25,8 +25,8 @@ int write_all(int fd, std::string_view text) {
 }  // namespace
 
 void secure_standard_streams() {
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+  static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));
   for (int fd = 0; fd <= 2; fd++) {
     // open() takes the lowest free number, which is fd: those below it are open by now.
     if (::fcntl(fd, F_GETFD) == -1 && errno == EBADF &&
