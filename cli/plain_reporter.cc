@@ -41,8 +41,10 @@ class PlainReporter final : public ProgressReporter {
   }
 
   void show_end(const Progress& progress) override {
-    std::string text = fmt::format("mlc: {}: {} in {}", printable(progress.stage),
-                                   bytes_text(progress.done), duration_text(progress.seconds));
+    std::string text = fmt::format("mlc: {}: ", printable(progress.stage));
+    // A stage may have nothing to count, only to wait for.
+    if (progress.done > 0) text += bytes_text(progress.done) + " in ";
+    text += duration_text(progress.seconds);
     if (progress.rate() > 0)
       text += fmt::format(" ({}/s)", bytes_text(static_cast<std::uint64_t>(progress.rate())));
     host().write(text + "\n");

@@ -131,6 +131,9 @@ TEST(PlainReporter, AFastStageIsOneLine) {
   reporter->advance(1000);
   reporter->begin("write", 0);
   EXPECT_EQ(world.take(), "mlc: read: 1.00 kB in 0.50 s (2.00 kB/s)\n");
+  world.time += 0.25;
+  reporter->end();
+  EXPECT_EQ(world.take(), "mlc: write: 0.25 s\n");
 }
 
 TEST(JsonReporter, WritesOneObjectPerLine) {
