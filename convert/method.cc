@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::array kMethods = {
     Method{"rtn", group_quantize, false, "round to nearest: the values of mlc_llm"},
+    Method{"search", group_quantize_search, true,
+           "smaller error in the same format: best of many scales, all codes, either sign"},
 };
 
 }  // namespace
