@@ -9,7 +9,7 @@ namespace mlc {
 #undef MLC_ARCH
 
 const std::vector<const Architecture*>& architectures() {
-  static const std::vector<const Architecture*> all = [] {
+  static const std::vector<const Architecture*> kAll = [] {
     std::vector<const Architecture*> list;
 #define MLC_ARCH(file)                                 \
   for (const Architecture& architecture : arch_##file) \
@@ -21,7 +21,7 @@ const std::vector<const Architecture*>& architectures() {
     });
     return list;
   }();
-  return all;
+  return kAll;
 }
 
 const Architecture* find_architecture(std::string_view model_type) {
