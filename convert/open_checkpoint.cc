@@ -138,6 +138,7 @@ void warn_of_pytorch(Checkpoint& checkpoint) {
 
 std::vector<std::string_view> source_formats() {
   std::vector<std::string_view> names;
+  names.reserve(std::size(kFormats));
   for (const SourceFormat& format : kFormats)
     names.push_back(format.name);
   return names;
