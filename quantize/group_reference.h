@@ -26,4 +26,8 @@ void quantize_group_reference(const Quantization& q, const NumericRule& rule, co
                               DType src_dtype, std::size_t n, std::uint32_t* words, void* scale,
                               ErrorLanes* lanes, QuantCounts& counts);
 
+// The reverse of one group: `n` elements of T, widened.
+void dequantize_group_reference(const Quantization& q, const std::uint32_t* words,
+                                const void* scale, std::size_t n, float* out);
+
 }  // namespace mlc

@@ -51,7 +51,7 @@ HWY_INLINE V round_vector(D d, V v) {
     // Below 2^-14 float16 is spaced 2^-24, as float32 is in [0.5, 1): there the sum with 0.75
     // rounds as wanted.
     const auto shift = hn::Set(d, 0.75f);
-    auto subnormal = hn::Sub(hn::Add(v, shift), shift);
+    auto subnormal = hn::CopySign(hn::Sub(hn::Add(v, shift), shift), v);
     auto is_subnormal = hn::Lt(hn::Abs(v), hn::Set(d, 0x1p-14f));
     return hn::IfThenElse(is_subnormal, subnormal, drop_mantissa_bits<13>(d, v));
 #endif
@@ -112,6 +112,15 @@ HWY_INLINE void store_narrow(D d, V v, typename T::Bits* dst) {
     hn::StoreU(hn::TruncateTo(dh, hn::Or(hn::ShiftRight<13>(value), sign)), dh, dst);
 #endif
   }
+}
+
+// Rounds to T and stores, for finite v whose result is finite.
+template <class T, class D, class V = hn::Vec<D>>
+HWY_INLINE void store_rounded(D d, V v, typename T::Bits* dst) {
+#if MLC_HAVE_F16C
+  if constexpr (T::kDType == DType::kF16) return store_narrow<T>(d, v, dst);
+#endif
+  store_narrow<T>(d, round_vector<T>(d, v), dst);
 }
 
 }  // namespace mlc::HWY_NAMESPACE
