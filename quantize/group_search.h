@@ -37,7 +37,7 @@ inline constexpr int kProductShift = 15;
 static_assert(kUnit * kStepsPerCode == 1 << kProductShift);
 
 // Candidates k. The ends were found by trying: on Gaussian and on trained weights the best d of
-// 99.9 % of the groups lies within, and a finer or wider grid lowers the total error by less than
+// 99 % of the groups lies within, and a finer or wider grid lowers the total error by less than
 // 1e-4 of it.
 struct Candidates {
   int first;

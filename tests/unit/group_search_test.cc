@@ -1,5 +1,5 @@
 // --method search: the SIMD levels against the plain form, never worse than rtn on any group, and
-// the gain that docs/design.md promises.
+// the gain.
 #include "quantize/group_search.h"
 
 #include <cmath>
