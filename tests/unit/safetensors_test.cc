@@ -226,9 +226,10 @@ TEST_F(Folder, AHeaderAboveTheLimitIsNotRead) {
 }
 
 TEST_F(Folder, ALargeHeaderGivesAWarning) {
-  write("model.safetensors", raw(std::string(25'000'000, ' ') +
-                                     R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
-                                 1));
+  std::string header;
+  header.resize(25'000'000, ' ');
+  header += R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})";
+  write("model.safetensors", raw(header, 1));
   Checkpoint checkpoint = open();
   ASSERT_EQ(checkpoint.warnings.size(), 1u);
   EXPECT_NE(checkpoint.warnings[0].find("header has 25000053 bytes"), std::string::npos)
