@@ -1,7 +1,7 @@
 #include "base/json.h"
 
-#include <chrono>
 #include <cmath>
+#include <ctime>
 #include <functional>
 #include <limits>
 
@@ -149,9 +149,9 @@ TEST(JsonEvents, AMillionKeysAreNotQuadratic) {
   for (int i = 0; i < 1000000; i++)
     text += fmt::format("\"k{}\":0,", i);
   text += "\"k77\":1}";
-  auto start = std::chrono::steady_clock::now();
+  std::clock_t start = std::clock();  // CPU time: other programs may be busy, too
   EXPECT_EQ(refusal(text), fmt::format("byte {}: duplicate key 'k77'", text.size() - 8));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
 }
 
 TEST(Json, KeepsOrderKindsAndOffsets) {

@@ -1,10 +1,9 @@
 #include "convert/safetensors.h"
 
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <limits>
 
 #include <gtest/gtest.h>
 
@@ -201,13 +200,13 @@ TEST_F(Folder, AHeaderOf25MillionBytesTakesLittleMemoryAndTime) {
   header = std::string();
 
   std::size_t before = peak_memory(true);
-  auto start = std::chrono::steady_clock::now();
+  std::clock_t start = std::clock();  // CPU time: other programs may be busy, too
   EXPECT_EQ(open().tensors.size(), n);
-  auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   std::size_t used = peak_memory(false) - before;
   std::cout << n << " tensors, " << used / size << " x the header, " << seconds << " s\n";
-  EXPECT_LT(seconds, 5);
 #ifndef MLC_TEST_ASAN
+  EXPECT_LT(seconds, 5);
   EXPECT_LT(used, 10 * size);
 #endif
 }
