@@ -61,7 +61,7 @@ OutputFolder::OutputFolder(const std::string& out, bool resume)
       lock_ = try_lock();
     } while (lock_ < 0);
     // The folder is ours from here on.
-    if (!resume) empty_partial();
+    if (!resume) discard_leftovers();
   } catch (...) {
     if (lock_ >= 0) ::close(lock_);
     remove_made();
@@ -69,7 +69,7 @@ OutputFolder::OutputFolder(const std::string& out, bool resume)
   }
 }
 
-void OutputFolder::empty_partial() {
+void OutputFolder::discard_leftovers() {
   for (const std::string& name : names_in(partial_)) {
     if (name == kLock) continue;
     std::error_code error;
@@ -133,7 +133,13 @@ int OutputFolder::try_lock() {
 }
 
 OutputFolder::~OutputFolder() {
-  if (!keep_partial_) {
+  std::error_code ignored;
+  bool keep = false;
+  if (keep_partial_)
+    for (fs::directory_iterator it(partial_, ignored), end; !ignored && it != end;
+         it.increment(ignored))
+      keep = keep || it->path().filename() != kLock;
+  if (!keep) {
     remove_partial();
     remove_made();
   }
@@ -184,8 +190,15 @@ void OutputFolder::commit(const Commit& commit) {
            printable(partial_, 1024), printable(name));
   try {
     place(commit);
+  } catch (const Error& error) {
+    if (undo_moves()) throw;
+    keep_partial_ = true;
+    fail(error.code(),
+         "{}; the earlier state of {} can't be brought back either: run again with --resume before "
+         "it is used",
+         error.what(), printable(out_, 1024));
   } catch (...) {
-    undo_moves();
+    keep_partial_ = !undo_moves() || keep_partial_;
     throw;
   }
   keep_partial_ = false;
@@ -234,11 +247,24 @@ void OutputFolder::move(const std::string& from, const std::string& to) {
   moves_.emplace_back(from, to);
 }
 
-// Best effort, as the file system is failing already. What can't be put back is not thrown away.
-void OutputFolder::undo_moves() {
-  for (auto step = moves_.rbegin(); step != moves_.rend(); ++step)
-    if (std::rename(step->second.c_str(), step->first.c_str()) != 0) keep_partial_ = true;
-  moves_.clear();
+// Stops at the first move that can't be undone: going on could bring an index back over shards that
+// are not its own. What can't be put back is not thrown away.
+bool OutputFolder::undo_moves() {
+  for (; !moves_.empty(); moves_.pop_back()) {
+    const auto& [from, to] = moves_.back();
+    if (std::rename(to.c_str(), from.c_str()) != 0) return false;
+  }
+  return true;
+}
+
+bool OutputFolder::was_killed_between(std::span<const std::string_view> index) const {
+  // Index files are made in the partial folder in this order, before commit(), and leave it in the
+  // same order: only a commit makes a later one wait for an earlier one that is in OUT.
+  auto waits = [&](std::string_view name) { return exists(partial_path(name)); };
+  auto first = std::find_if(index.begin(), index.end(), waits);
+  return first != index.begin() && first != index.end() &&
+         std::all_of(index.begin(), first,
+                     [&](std::string_view name) { return exists(out_path(name)); });
 }
 
 bool holds_any(const std::string& out, std::span<const std::string_view> names) {

@@ -7,7 +7,18 @@
 // file exists only while every file it names is in place and synced.
 //
 // Every step of commit() is a rename; a file that has to go is moved to OUT/.mlc-partial/old-NAME.
-// When a step fails, all of them are undone in reverse, and OUT is as it was.
+// What holds when something goes wrong (tests/faults tries every system call):
+//
+//   an error before commit()    OUT is as it was, and gone if the constructor made it
+//   an error within commit()    every step is undone in reverse: OUT is as it was. If undoing fails
+//                               too (the disk is gone, say), nothing was deleted, the partial
+//                               folder stays for --resume, and the message says so
+//   killed before commit()      OUT is as it was, beside a partial folder
+//   killed within commit()      OUT holds the old files, perhaps without some of their index files;
+//                               then no index; then the new files. The old ones are not brought
+//                               back: the new ones are complete on disk, and --resume finishes
+//   an error after commit()     none is reported: OUT is complete; files may stay in the partial
+//                               folder until the next run
 //
 // One writer at a time: OUT/.mlc-partial/lock is held with flock(2), which the kernel releases when
 // a process dies. A file system without flock is refused.
@@ -27,8 +38,8 @@ class OutputFolder {
   // run left is kept with `resume`, else emptied. Error(kIo): OUT is a file, not writable, or in
   // use by another process; then nothing is left behind.
   OutputFolder(const std::string& out, bool resume);
-  // Without commit(): the partial folder is removed (or left, after keep_partial()), and so are OUT
-  // and its parents if the constructor made them.
+  // Without commit(): the partial folder is removed (or left, with keep_partial(), unless it is
+  // empty), and so are OUT and its parents if the constructor made them and they are empty.
   ~OutputFolder();
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
@@ -39,7 +50,12 @@ class OutputFolder {
   // A file of this name that an interrupted run may have finished: in the partial folder, or in OUT
   // (the run was killed in commit()). Empty if in neither. The caller has to check what it holds.
   std::string find_finished(std::string_view name) const;
-  void keep_partial() { keep_partial_ = true; }
+  void keep_partial(bool keep = true) { keep_partial_ = keep; }
+  // Removes what a killed run left in the partial folder.
+  void discard_leftovers();
+  // Was an earlier run killed while it committed these index files, in this order, so that the
+  // first ones are in OUT and the others still wait?
+  bool was_killed_between(std::span<const std::string_view> index) const;
 
   struct Commit {
     std::vector<std::string> data;     // in the partial folder or already in OUT, synced
@@ -55,13 +71,12 @@ class OutputFolder {
   void make_out();
   void open_partial();
   int try_lock();
-  void empty_partial();
   void remove_partial();
   void remove_made();
   void move(const std::string& from, const std::string& to);
   void retire(const std::string& name);
   void place(const Commit& commit);
-  void undo_moves();
+  bool undo_moves();
   std::string out_path(std::string_view name) const;
 
   std::string out_;

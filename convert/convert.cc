@@ -19,14 +19,23 @@
 namespace mlc {
 namespace {
 
-constexpr std::array<std::string_view, 2> kIndex = {"ndarray-cache.json", "tensor-cache.json"};
-constexpr std::array<std::string_view, 2> kIndexB16 = {"ndarray-cache-b16.json",
-                                                       "tensor-cache-b16.json"};
+// In the order in which they are written and committed; the last two only with a float32 param.
+constexpr std::array<std::string_view, 4> kIndexFiles = {
+    "ndarray-cache.json", "tensor-cache.json", "ndarray-cache-b16.json", "tensor-cache-b16.json"};
+constexpr auto kIndex = std::span(kIndexFiles).first<2>();
+constexpr auto kIndexB16 = std::span(kIndexFiles).last<2>();
 
 template <class Row>
 const Row& named(const Row* row, std::string_view option, std::string_view name) {
   if (!row) fail(ExitCode::kUsage, "{} {}: unknown", option, printable(name));
   return *row;
+}
+
+[[noreturn]] void refuse_complete(const ConvertOptions& options) {
+  fail(ExitCode::kUsage,
+       "{}: holds a complete conversion{}; use --overwrite to replace it, or another folder",
+       printable(options.output, 1024),
+       options.resume ? ", and there is no interrupted run of this one to resume" : "");
 }
 
 bool is_shard_file(std::string_view name) {
@@ -82,13 +91,16 @@ std::string plan_id(const ConvertOptions& options, const Prepared& prepared) {
   };
   add(options.numerics);
   add(options.method);
+  add(prepared.plan.quantization->name);
   for (const SourceFile& f : prepared.checkpoint.files) {
     std::error_code error;
     auto time = std::filesystem::last_write_time(f.file->path(), error);
     add(fmt::format("{} {} {}", f.name, f.file->size(), time.time_since_epoch().count()));
   }
   for (const PlanStep& step : prepared.plan.steps) {
-    add(op_name(step.spec.op));
+    const OpArgs& a = step.spec.args;
+    add(fmt::format("{} {} {} {} {} {} {}", op_name(step.spec.op), a.heads, a.head_dim, a.queries,
+                    a.nope, a.value, a.exponent));
     for (std::size_t s : step.sources) {
       const SourceTensor& t = prepared.checkpoint.tensors[s];
       add(fmt::format("{} {} {} {} {}", t.name, name_of(t.dtype), shape_text(t.shape), t.file,
@@ -173,12 +185,20 @@ ConvertSummary run_conversion(const ConvertOptions& options, const Prepared& pre
   auto start = std::chrono::steady_clock::now();
   const Plan& plan = prepared.plan;
   const Method& method = *find_method(options.method);
-  if (!options.overwrite && !options.resume && holds_any(options.output, kIndex))
-    fail(ExitCode::kUsage,
-         "{}: holds a complete conversion; use --overwrite to replace it, or another folder",
-         printable(options.output, 1024));
-  OutputFolder folder(options.output, options.resume);
-  ShardStore store(folder, plan.shard_sizes, plan_id(options, prepared), options.resume);
+  const std::string id = plan_id(options, prepared);
+  // Known without the lock as a rule, and then said without writing anything.
+  auto held = [&](std::string_view name) { return holds_any(options.output, {&name, 1}); };
+  if (!options.overwrite && !options.resume && std::all_of(kIndex.begin(), kIndex.end(), held))
+    refuse_complete(options);
+  OutputFolder folder(options.output, true);
+  folder.keep_partial();  // what a killed run left is not for a refused run to remove
+  bool resume = options.resume && ShardStore::can_resume(folder, id);
+  if (!options.overwrite && !resume && holds_any(options.output, kIndex) &&
+      !folder.was_killed_between(kIndexFiles))
+    refuse_complete(options);
+  if (!resume) folder.discard_leftovers();
+  folder.keep_partial(options.resume);
+  ShardStore store(folder, plan.shard_sizes, id, resume);
   ConvertSummary summary;
   summary.kept_shards = store.done_count();
   std::uint64_t missing = prepared.disk_needed - plan.written_bytes;
@@ -188,18 +208,14 @@ ConvertSummary run_conversion(const ConvertOptions& options, const Prepared& pre
   if (missing > available)
     fail(ExitCode::kIo, "{}: not enough disk: {} needed, {} free", printable(options.output, 1024),
          bytes_text(missing), bytes_text(available));
-  try {
-    summary.execute = execute_plan(plan, prepared.checkpoint,
-                                   {.rule = find_numeric_rule(options.numerics),
-                                    .quantizer = method.quantize,
-                                    .want_error = method.reports_error,
-                                    .threads = prepared.threads,
-                                    .max_memory = options.max_memory},
-                                   store, reporter);
-  } catch (const Cancelled&) {
-    if (options.resume) folder.keep_partial();
-    throw;
-  }
+  store.start();
+  summary.execute = execute_plan(plan, prepared.checkpoint,
+                                 {.rule = find_numeric_rule(options.numerics),
+                                  .quantizer = method.quantize,
+                                  .want_error = method.reports_error,
+                                  .threads = prepared.threads,
+                                  .max_memory = options.max_memory},
+                                 store, reporter);
   // Every shard is complete, hashed and synced from here on.
   report_values(summary.execute, reporter);
   OutputFolder::Commit commit;
@@ -213,8 +229,7 @@ ConvertSummary run_conversion(const ConvertOptions& options, const Prepared& pre
       write_partial(folder, name, write_tensor_cache_b16(cache));
       commit.index.emplace_back(name);
     }
-  for (const auto& names : {kIndex, kIndexB16})
-    commit.retired.insert(commit.retired.end(), names.begin(), names.end());
+  commit.retired.assign(kIndexFiles.begin(), kIndexFiles.end());
   for (std::size_t s = 0; s < store.count(); s++)
     commit.data.push_back(shard_name(s));
   commit.stale = is_shard_file;

@@ -29,7 +29,11 @@ struct ConvertOptions {
   std::string method = "rtn";
   unsigned threads = 0;  // 0: all usable CPUs
   std::uint64_t max_memory = std::uint64_t{256} << 20;
-  bool resume = false;        // keep what a killed run finished, if it was the same conversion
+  // Keep what an interrupted run of the same conversion finished: the same plan, numerics, method
+  // and source files (names, sizes, times). If there is such a run, it may also replace a complete
+  // conversion: the interrupted run had been told to. What a resumed run finished stays when it
+  // fails or is stopped.
+  bool resume = false;
   bool overwrite = false;     // replace a complete conversion in OUT
   bool allow_unused = false;  // go on when the model has no place for a tensor of the checkpoint
 };

@@ -81,6 +81,9 @@ class Execution {
         gate_(options.max_memory > kFixedMemory ? options.max_memory - kFixedMemory : 0) {
     drop_finished_units();
     unhashed_ = store_.count() - store_.done_count();
+    // A shard of params without elements: no unit completes it.
+    for (std::size_t s = 0; s < store_.count(); s++)
+      if (store_.size(s) == 0 && !store_.is_done(s)) to_hash_.push_back(s);
     quantized_.resize(work_.units.size());
     cast_.resize(work_.units.size());
   }
@@ -204,6 +207,7 @@ class Execution {
     }
     auto read = [](void* context, std::size_t stream, std::uint64_t offset,
                    std::span<std::byte> out) {
+      throw_if_cancelled();
       (*static_cast<std::vector<std::shared_ptr<OutputFile>>*>(context))[stream]->read(offset, out);
     };
     std::vector<Md5Digest> digests = md5_many(streams, read, &files, kHashBlock);

@@ -4,12 +4,14 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/parallel.h"
 #include "convert/plan.h"
 
 namespace mlc {
 namespace {
 
 constexpr std::string_view kJournal = "journal";
+constexpr std::string_view kNewJournal = "journal-new";
 // Files that wait for their fsync keep a descriptor each.
 constexpr std::size_t kMaxUnsynced = 32;
 
@@ -18,11 +20,21 @@ std::string md5_of_file(const std::string& path, std::uint64_t size) {
   Md5 md5;
   std::vector<std::byte> block(std::size_t{1} << 20);
   for (std::uint64_t at = 0; at < size; at += block.size()) {
+    throw_if_cancelled();
     auto part = std::span(block).first(std::min<std::uint64_t>(block.size(), size - at));
     file.read(at, part);
     md5.update(part);
   }
   return hex(md5.finish());
+}
+
+// The text of the journal in the partial folder if it is that of this plan, without its first line.
+std::optional<std::string> entries_of(const OutputFolder& folder, const std::string& plan_id) {
+  std::string path = folder.partial_path(kJournal);
+  if (folder.find_finished(kJournal) != path) return std::nullopt;
+  std::string text = read_file(path, std::uint64_t{64} << 20);
+  if (!text.starts_with(plan_id + "\n")) return std::nullopt;
+  return text.substr(plan_id.size() + 1);
 }
 
 }  // namespace
@@ -37,40 +49,38 @@ ShardStore::ShardStore(OutputFolder& folder, const std::vector<std::uint64_t>& s
   for (std::size_t i = 0; i < sizes_.size(); i++)
     open_[i].missing = sizes_[i];
   if (resume) read_journal();
-  // A fresh journal with what is still true; what the old one said of other plans is gone.
-  std::string path = folder_.partial_path(kJournal);
-  if (!folder_.find_finished(kJournal).empty()) remove_file(path);
+}
+
+bool ShardStore::can_resume(const OutputFolder& folder, const std::string& plan_id) {
+  return entries_of(folder, plan_id).has_value();
+}
+
+void ShardStore::start() {
+  // A fresh journal with what is still true. It takes the old one's place as a whole: a kill at any
+  // point leaves one of them.
+  std::string path = folder_.partial_path(kNewJournal);
+  if (folder_.find_finished(kNewJournal) == path) remove_file(path);
   journal_ = std::make_unique<OutputFile>(path, 0);
   std::string text = plan_id_ + "\n";
   for (std::size_t i = 0; i < done_.size(); i++)
     if (done_[i]) text += fmt::format("{} {}\n", i, *done_[i]);
   journal_->write(0, std::as_bytes(std::span(text)));
   journal_size_ = text.size();
+  rename_file(path, folder_.partial_path(kJournal));
 }
 
 void ShardStore::read_journal() {
-  std::string path = folder_.partial_path(kJournal);
-  if (folder_.find_finished(kJournal) != path) return;
-  std::string text = read_file(path, std::uint64_t{64} << 20);
-  std::string_view rest = text;
-  auto line = [&]() -> std::string_view {
-    std::size_t end = rest.find('\n');
-    if (end == std::string_view::npos) {
-      // The last line was cut off by the kill.
-      rest = {};
-      return {};
-    }
-    std::string_view found = rest.substr(0, end);
-    rest.remove_prefix(end + 1);
-    return found;
-  };
-  if (line() != plan_id_) return;
-  while (!rest.empty()) {
-    std::string_view entry = line();
+  std::optional<std::string> entries = entries_of(folder_, plan_id_);
+  if (!entries) return;
+  std::string_view rest = *entries;
+  // A last line without its end was cut off by the kill.
+  for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos;
+       rest.remove_prefix(end + 1)) {
+    std::string_view entry = rest.substr(0, end);
     std::size_t shard = 0;
-    auto [end, error] = std::from_chars(entry.data(), entry.data() + entry.size(), shard);
+    auto [stop, error] = std::from_chars(entry.data(), entry.data() + entry.size(), shard);
     if (error != std::errc() || shard >= done_.size()) continue;
-    auto used = static_cast<std::size_t>(end - entry.data());
+    auto used = static_cast<std::size_t>(stop - entry.data());
     if (used + 33 != entry.size()) continue;
     std::string file = folder_.find_finished(shard_name(shard));
     if (file.empty() || file_size(file) != sizes_[shard]) continue;
@@ -156,6 +166,7 @@ void ShardStore::finish(std::size_t shard, const std::string& md5) {
 
 void ShardStore::sync_finished() {
   while (true) {
+    throw_if_cancelled();
     std::shared_ptr<OutputFile> file;
     {
       std::lock_guard lock(mutex_);

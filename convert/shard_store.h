@@ -25,6 +25,10 @@ class ShardStore {
   // `plan_id` identifies plan, options and sources; `resume`: keep what an earlier run finished.
   ShardStore(OutputFolder& folder, const std::vector<std::uint64_t>& sizes, std::string plan_id,
              bool resume);
+  // Did a killed run of this plan leave a journal? The folder then holds the shards it lists.
+  static bool can_resume(const OutputFolder& folder, const std::string& plan_id);
+  // Begins the journal. Before this nothing was written, and a caller may still give up.
+  void start();
 
   std::size_t count() const { return sizes_.size(); }
   std::uint64_t size(std::size_t shard) const { return sizes_[shard]; }
