@@ -139,7 +139,7 @@ void report_values(const ExecuteResult& result, Reporter& reporter) {
   warn(q.overflow_values + c.overflow_values,
        "weights are finite in the checkpoint and too large for the model's dtype");
   if (!result.nonfinite.empty())
-    reporter.warn("NaN or infinity in " + list_names(result.nonfinite));
+    reporter.warn("NaN or infinity in " + printable_list(result.nonfinite));
 }
 
 }  // namespace
@@ -153,19 +153,19 @@ Prepared prepare_conversion(const ConvertOptions& options, Reporter& reporter) {
   for (const std::string& warning : config.warnings)
     reporter.warn(warning);
   Prepared prepared;
-  std::string source = options.source == "auto" ? default_source(options.config) : options.source;
-  prepared.checkpoint = open_checkpoint(source, options.source_format);
   std::vector<ParamSpec> params =
       expand_params(config, quantization.kind == QuantKind::kNone ? "no-quant" : "group-quant");
+  std::string source = options.source == "auto" ? default_source(options.config) : options.source;
+  prepared.checkpoint = open_checkpoint(source, options.source_format);
   prepared.plan = build_plan(prepared.checkpoint, config, params, quantization);
   for (const std::string& warning : prepared.plan.warnings)
     reporter.warn(warning);
   const std::vector<std::string>& unused = prepared.plan.unused;
   if (!unused.empty()) {
-    std::string text =
-        fmt::format("{} {} of the checkpoint {} no place in a {} model: {}", unused.size(),
-                    unused.size() == 1 ? "tensor" : "tensors", unused.size() == 1 ? "has" : "have",
-                    config.model_type(), list_names(unused));
+    std::string text = fmt::format("{}: {} {} no place in a {} model: {}",
+                                   printable(prepared.checkpoint.folder, 1024), unused.size(),
+                                   unused.size() == 1 ? "tensor has" : "tensors have",
+                                   config.model_type(), printable_list(unused));
     if (!options.allow_unused)
       bad_input("{}; is it the right --model-type? --allow-unused drops them", text);
     reporter.warn("dropped: " + text);

@@ -114,7 +114,11 @@ PlanStep make_step(const Checkpoint& checkpoint, const ParamSpec& spec, const Qu
     tensors.push_back(t);
     step.sources.push_back(static_cast<std::size_t>(t - checkpoint.tensors.data()));
   }
-  step.transform = make_transform(spec, tensors);
+  try {
+    step.transform = make_transform(spec, tensors);
+  } catch (const Error& error) {
+    fail(error.code(), "{}: {}", printable(checkpoint.folder, 1024), error.what());
+  }
   for (std::size_t i = 0; i < tensors.size(); i++)
     if (tensors[i]->dtype == DType::kF8E8M0)
       fail(ExitCode::kUnsupported, "tensor {}: dtype {} is a block scale, not a weight",
