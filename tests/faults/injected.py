@@ -136,7 +136,8 @@ def refused_once(scenario, call, error, from_then_on):
     others = {n: d for n, d in (before or {}).items() if n in OTHERS}
     new = expected(others, setting.new)
     problems = [bad] if (bad := broken_index(out)) else []
-    named = str(out.parent.parent if absent else out) in done.stderr or "standard output" in done.stderr
+    # Also the folder in which OUT was made.
+    named = str(out.parent.parent.parent if absent else out) in done.stderr or "standard output" in done.stderr
     cleaning = call.name in ("unlink", "rmdir", "openat", "close")
     if done.code == 0:
         # Cleaning up after the commit may fail.
