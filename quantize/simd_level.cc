@@ -34,20 +34,20 @@ std::vector<Level> usable_levels() {
 }
 
 const std::vector<Level>& levels() {
-  static const std::vector<Level> all = usable_levels();
-  return all;
+  static const std::vector<Level> kAll = usable_levels();
+  return kAll;
 }
 
 }  // namespace
 
 std::span<const std::string_view> simd_levels() {
-  static const std::vector<std::string_view> names = [] {
+  static const std::vector<std::string_view> kNames = [] {
     std::vector<std::string_view> result;
     for (const Level& level : levels())
       result.push_back(level.name);
     return result;
   }();
-  return names;
+  return kNames;
 }
 
 void limit_simd_level(std::string_view name) {
