@@ -85,7 +85,7 @@ std::int64_t count_loaded_elements(const Checkpoint& checkpoint, const ModelConf
   for (std::size_t f = 0; f < checkpoint.files.size(); f++)
     elements[f] = static_cast<std::int64_t>(checkpoint.files[f].elements);
   for (const SourceTensor& t : checkpoint.tensors)
-    if (is_ignored_source(config, t.name)) elements[t.file] -= t.elements();
+    if (!is_counted_source(config, t.name)) elements[t.file] -= t.elements();
   std::set<std::size_t> cached;
   std::int64_t total = 0;
   for (const PlanStep& step : steps) {
@@ -103,9 +103,16 @@ std::int64_t count_loaded_elements(const Checkpoint& checkpoint, const ModelConf
   return total;
 }
 
+// Heads that are tied to the embedding: where the checkpoint has no tensor of the head's own.
+std::vector<ParamSpec> with_fallbacks(const Checkpoint& checkpoint, std::vector<ParamSpec> params) {
+  for (ParamSpec& spec : params)
+    if (!spec.fallback.empty() && checkpoint.find(spec.sources[0]) == nullptr &&
+        checkpoint.find(spec.fallback) != nullptr)
+      spec.sources[0] = spec.fallback;
+  return params;
+}
+
 PlanStep make_step(const Checkpoint& checkpoint, const ParamSpec& spec, const Quantization& q) {
-  if (spec.sources.empty())
-    fail(ExitCode::kUnsupported, "param {}: no rule says which tensors it is made from", spec.name);
   PlanStep step;
   step.spec = spec;
   std::vector<const SourceTensor*> tensors;
@@ -166,8 +173,9 @@ bool Plan::has_float32() const {
 std::string shard_name(std::size_t index) { return fmt::format("params_shard_{}.bin", index); }
 
 Plan build_plan(const Checkpoint& checkpoint, const ModelConfig& config,
-                const std::vector<ParamSpec>& params, const Quantization& quantization) {
+                const std::vector<ParamSpec>& specs, const Quantization& quantization) {
   if (checkpoint.tensors.empty()) bad_input("{}: no tensors", printable(checkpoint.folder));
+  std::vector<ParamSpec> params = with_fallbacks(checkpoint, specs);
   throw_if_missing(checkpoint, params);
   // Every source exists from here on.
   Plan plan;

@@ -57,9 +57,11 @@ struct Param {
   ParamKind kind = ParamKind::kRaw;
   Op op = Op::kCopy;
   OpExprs args = {};
-  Texts<4> sources = {};                  // templates, in argument order; none: the name
-  Expr each = {};                         // the sources repeat for e = 0 .. each - 1
-  Expr when = {};                         // empty: always
+  Texts<4> sources = {};           // templates, in argument order; none: the name
+  Expr each = {};                  // the sources repeat for e = 0 .. each - 1
+  Expr when = {};                  // empty: always
+  std::string_view fallback = {};  // template: the source where the checkpoint lacks its own
+  Expr fallback_when = {};
   std::string_view only_quant_kind = {};  // "block-scale-quant": only for such schemes
   std::optional<DType> dtype = {};        // pinned
   std::optional<DType> out_dtype = {};
@@ -71,6 +73,8 @@ struct Param {
 struct Ignored {
   std::string_view pattern;  // template; a final * stands for any rest
   std::string_view rule;
+  // mlc_llm does not know it: it warns, and counts the tensor in BitsPerParam.
+  bool counted = false;
 };
 
 // Rows that exist once, or `count` times with `variable` = 0 .. count-1. Order within the block:
@@ -99,6 +103,7 @@ struct Architecture {
   std::span<const Alias> aliases = {};
   // Modules that group quantization and block scales leave out, with everything below them.
   std::span<const std::string_view> no_quantization = {};
+  std::string_view no_quantization_field = {};  // a list in the config that names more of them
 };
 
 constexpr std::size_t size_of_shape(const Param& param) {

@@ -45,6 +45,7 @@ enum class FieldType : std::uint8_t {
   kString,
   kObject,
   kList,
+  kAny,  // passed on as it is, null included
 };
 
 struct Field {
@@ -60,6 +61,21 @@ enum class Verb : std::uint8_t {
   kTake,
   kSet,     // if `field` matches `when`: field = expression
   kAssert,  // error unless the expression holds
+  // The remaining steps are taken only if the expression holds.
+  kStopUnless,
+  // If `field` matches `when`: field = the list of `expression` for each i = 0 .. count - 1 for
+  // which `filter` holds.
+  kList,
+  // If `field` matches `when` and the object `object` (a field, or another key of the file) has one
+  // of `keys`: field = its value, which leaves the object if that is a field.
+  kMember,
+  // If `field` matches `when`: field = an object of all keys that are no fields and not used up.
+  kRest,
+  // If the object `field` has `keys[0]`, and `named` a text with that value's name: the members of
+  // that text (JSON) replace and extend the object's.
+  kMerge,
+  kNested,  // field = the object read by the table `nested`; null stays
+  kEmpty,   // field = {}
   // prefill_chunk_size: if 0 or above context_window_size, the lesser of that and `expression`.
   kPrefill,
   // prefill_chunk_size: the lesser of itself (the context if 0) and context_window_size; no cap.
@@ -71,13 +87,29 @@ enum class Verb : std::uint8_t {
   kContextUnlessSliding,
   // rope_scaling: null, or an object whose rope_type is llama3; one without rope_type is dropped.
   kRopeScalingLlama3,
+  // rope_scaling: null, or an object whose type is longrope (or su, its older name), extended by
+  // what the runtime needs; one without type is dropped.
+  kRopeScalingLongrope,
+  // weight_block_size, and modules_to_not_convert if that is a field, from the quantization_config
+  // of fp8 checkpoints; `expression`: the block size where the file has none.
+  kFp8Blocks,
 };
 
 enum class When : std::uint8_t {
   kUnset,  // 0 or null
   kNull,   // null
-  kNullOrMinus1
+  kNullOrMinus1,
+  kNullOrEmpty,  // null or []
+  kAlways,
 };
+
+// The text of a JSON object, by a name.
+struct NamedText {
+  std::string_view name;
+  std::string_view text;
+};
+
+struct ConfigTable;
 
 struct Step {
   Verb verb = Verb::kAssert;
@@ -85,11 +117,22 @@ struct Step {
   When when = When::kUnset;
   Texts<2> keys = {};
   Expr expression = {};
+  Expr condition = {};  // the step is taken only if it holds
+  bool keep = false;    // kTake: the key is not used up
+  std::string_view object = {};
+  Expr count = {};
+  Expr filter = {};
+  const ConfigTable* nested = nullptr;
+  std::span<const NamedText> named = {};
 };
 
 struct ConfigTable {
   std::span<const Field> fields = {};  // in the order of mlc-chat-config.json's model_config
   std::span<const Step> steps = {};
+  // The object under this key is laid over the file's top level before anything else, except for
+  // the keys in `top_wins`.
+  std::string_view flatten = {};
+  Texts<2> top_wins = {};
 };
 
 constexpr const Field* find_field(const ConfigTable& table, std::string_view name) {
@@ -118,6 +161,20 @@ inline constexpr Step kHeadDim = set("head_dim", "hidden_size//num_attention_hea
 inline constexpr Step kHeadsFillHidden = check("head_dim*num_attention_heads == hidden_size");
 inline constexpr Step kHeadsGroup = check("num_attention_heads % num_key_value_heads == 0");
 inline constexpr Step kPrefill8192 = {.verb = Verb::kPrefill, .expression = "8192"};
+inline constexpr Step kPrefill2048 = {.verb = Verb::kPrefill, .expression = "2048"};
+inline constexpr Step kStagesFitLayers = check("0 < pipeline_parallel_stages <= num_hidden_layers");
+
+constexpr Step nested(std::string_view field, const ConfigTable& table, Expr condition = {}) {
+  return {.verb = Verb::kNested, .field = field, .condition = condition, .nested = &table};
+}
+// A top-level field that is not positive comes from the nested text config, if that has it.
+constexpr Step inherit(std::string_view field, Expr condition, Expr expression) {
+  return {.verb = Verb::kSet,
+          .field = field,
+          .when = When::kAlways,
+          .expression = expression,
+          .condition = condition};
+}
 
 }  // namespace steps
 

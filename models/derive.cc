@@ -1,14 +1,18 @@
 #include "models/derive.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "models/model_config.h"
+#include "models/special_configs.h"
 
 namespace mlc {
 
 namespace {
+
+constexpr std::int64_t kMaxListLength = 4096;  // more than any model has layers
 
 std::string_view name_of(FieldType type) {
   switch (type) {
@@ -24,6 +28,8 @@ std::string_view name_of(FieldType type) {
       return "an object";
     case FieldType::kList:
       return "a list";
+    case FieldType::kAny:
+      return "any value";
   }
   return "";
 }
@@ -36,15 +42,20 @@ class Deriver {
 
   DerivedFields run() {
     read_fields();
-    for (const Step& step : table_.steps)
+    for (const Step& step : table_.steps) {
+      ConfigScope scope(fields_, source_);
+      if (!step.condition.empty() && !evaluate_bool(step.condition, scope, path_)) continue;
+      if (step.verb == Verb::kStopUnless && !evaluate_bool(step.expression, scope, path_)) break;
       take_step(step);
-    return {std::move(fields_), std::move(warnings_)};
+    }
+    return {std::move(fields_), rest(), std::move(warnings_)};
   }
 
  private:
   std::string where(std::string_view key) const { return fmt::format("{}: {}", path_, key); }
 
   void check_type(const Field& field, const Json& value, std::string_view key) const {
+    if (field.type == FieldType::kAny) return;
     if (value.is_null() && !field.otherwise.empty()) return;
     bool fits = false;
     switch (field.type) {
@@ -65,6 +76,8 @@ class Deriver {
         break;
       case FieldType::kList:
         fits = value.is_array();
+        break;
+      case FieldType::kAny:
         break;
     }
     if (!fits)
@@ -97,13 +110,20 @@ class Deriver {
   }
 
   // A key of the file that is no field and that no step has taken yet; taking uses it up.
-  const Json* take_unused(std::string_view key) {
+  const Json* take_unused(std::string_view key, bool keep = false) {
     auto found = std::find_if(unused_.begin(), unused_.end(),
                               [&](const Json::Member* member) { return member->first == key; });
     if (found == unused_.end()) return nullptr;
     const Json* value = &(*found)->second;
-    unused_.erase(found);
+    if (!keep) unused_.erase(found);
     return value;
+  }
+
+  Json rest() const {
+    Json object = Json::object();
+    for (const Json::Member* member : unused_)
+      object.set(member->first, member->second);
+    return object;
   }
 
   const Json& field(std::string_view name) const {
@@ -125,6 +145,10 @@ class Deriver {
         return value.is_null();
       case When::kNullOrMinus1:
         return value.is_null() || (value.is_int() && value.as_int(where(step.field)) == -1);
+      case When::kNullOrEmpty:
+        return value.is_null() || (value.is_array() && value.items(where(step.field)).empty());
+      case When::kAlways:
+        return true;
     }
     return false;
   }
@@ -143,7 +167,7 @@ class Deriver {
   void take(const Step& step, std::string_view name) {
     for (std::string_view key : step.keys) {
       if (key.empty()) continue;
-      if (const Json* value = take_unused(key)) {
+      if (const Json* value = take_unused(key, step.keep)) {
         check_type(*find_field(table_, name), *value, key);
         put(name, *value);
         return;
@@ -185,30 +209,85 @@ class Deriver {
     }
   }
 
-  // MLC's Llama runtime has the llama3 rule and none. mlc_llm drops an object without rope_type
-  // (older files say "type"), so such a model loses its scaling: worth a warning. "default" is
-  // transformers' word for none; mlc_llm refuses it.
-  void rope_scaling() {
-    const Json& value = field("rope_scaling");
-    if (value.is_null()) return;
-    const Json* type = value.find("rope_type");
-    if (type == nullptr) {
-      warnings_.push_back(
-          fmt::format("{}: rope_scaling has no rope_type, so mlc_llm ignores it: the runtime will "
-                      "use unscaled positions",
-                      path_));
-      put("rope_scaling", {});
+  void list(const Step& step) {
+    ConfigScope scope(fields_, source_);
+    std::int64_t count = evaluate_int(step.count, scope, where(step.field));
+    if (count < 0 || count > kMaxListLength)
+      bad_input("{}: {} is {}, expected 0 to {}", path_, step.count.text, count, kMaxListLength);
+    Json values = Json::array();
+    for (std::int64_t i = 0; i < count; i++) {
+      Scope turn(scope, "i", i);
+      if (step.filter.empty() || evaluate_bool(step.filter, turn, where(step.field)))
+        values.push(evaluate_json(step.expression, turn, where(step.field)));
+    }
+    put(step.field, std::move(values));
+  }
+
+  void member(const Step& step) {
+    bool is_field = find_field(table_, step.object) != nullptr;
+    const Json* object = is_field ? &field(step.object) : take_unused(step.object, true);
+    if (object == nullptr) return;
+    for (std::string_view key : step.keys) {
+      const Json* value = key.empty() ? nullptr : object->find(key);
+      if (value == nullptr) continue;
+      check_type(*find_field(table_, step.field), *value, key);
+      put(step.field, *value);
+      if (!is_field) return;
+      Json others = Json::object();
+      for (const Json::Member& one : object->members(where(step.object)))
+        if (one.first != key) others.set(one.first, one.second);
+      put(step.object, std::move(others));
       return;
     }
-    const std::string& name = type->as_string(where("rope_scaling.rope_type"));
-    if (name == "default") {
-      put("rope_scaling", {});
-    } else if (name != "llama3") {
-      fail(ExitCode::kUnsupported,
-           "{}: rope_scaling.rope_type is \"{}\", but MLC runtimes know only \"llama3\" for models "
-           "of type {}",
-           path_, printable(name), model_type_);
+  }
+
+  void merge(const Step& step) {
+    Json object = field(step.field);
+    const Json* name = object.find(step.keys[0]);
+    if (name == nullptr || !name->is_string()) return;
+    for (const NamedText& named : step.named) {
+      if (named.name != name->as_string(where(step.field))) continue;
+      Json other = parse_json(named.text, std::string(named.name));
+      for (const Json::Member& member : other.members(named.name))
+        object.set(member.first, member.second);
+      put(step.field, std::move(object));
+      return;
     }
+  }
+
+  void nested(const Step& step) {
+    const Json& value = field(step.field);
+    if (value.is_null()) return;
+    // What an earlier reading did not know lies in kwargs, and is known again.
+    Json object = Json::object();
+    for (const Json::Member& member : value.members(where(step.field)))
+      if (member.first != "kwargs") object.set(member.first, member.second);
+    if (const Json* others = value.find("kwargs"))
+      for (const Json::Member& member : others->members(where("kwargs")))
+        object.set(member.first, member.second);
+    DerivedFields inner = derive_fields(*step.nested, object, where(step.field), model_type_);
+    inner.fields.set("kwargs", std::move(inner.rest));
+    put(step.field, std::move(inner.fields));
+    warnings_.insert(warnings_.end(), inner.warnings.begin(), inner.warnings.end());
+  }
+
+  void rope_scaling(Json (*known)(const Json&, const RopeContext&)) {
+    if (field("rope_scaling").is_null()) return;
+    put("rope_scaling", known(field("rope_scaling"), {fields_, path_, model_type_, warnings_}));
+  }
+
+  void fp8_blocks(const Step& step) {
+    const Json* config = take_unused("quantization_config", true);
+    if (config == nullptr || config->is_null()) return;
+    std::optional<Fp8Blocks> blocks = read_fp8_blocks(*config, where("quantization_config"));
+    if (!blocks) return;
+    if (!blocks->size.is_null())
+      put("weight_block_size", std::move(blocks->size));
+    else if (!step.expression.empty())
+      put("weight_block_size",
+          evaluate_json(step.expression, ConfigScope(fields_, source_), path_));
+    if (find_field(table_, "modules_to_not_convert") != nullptr)
+      put("modules_to_not_convert", std::move(blocks->excluded));
   }
 
   void take_step(const Step& step) {
@@ -235,7 +314,33 @@ class Deriver {
           take(step, "context_window_size");
         break;
       case Verb::kRopeScalingLlama3:
-        rope_scaling();
+        rope_scaling(&known_llama3_scaling);
+        break;
+      case Verb::kRopeScalingLongrope:
+        rope_scaling(&known_longrope_scaling);
+        break;
+      case Verb::kStopUnless:
+        break;
+      case Verb::kList:
+        if (matches(step)) list(step);
+        break;
+      case Verb::kMember:
+        if (matches(step)) member(step);
+        break;
+      case Verb::kRest:
+        if (matches(step)) put(step.field, rest());
+        break;
+      case Verb::kMerge:
+        merge(step);
+        break;
+      case Verb::kNested:
+        nested(step);
+        break;
+      case Verb::kEmpty:
+        put(step.field, Json::object());
+        break;
+      case Verb::kFp8Blocks:
+        fp8_blocks(step);
         break;
     }
   }
@@ -249,11 +354,28 @@ class Deriver {
   std::vector<std::string> warnings_;
 };
 
+// `table.flatten` laid over the top level.
+Json flattened(const ConfigTable& table, const Json& object, const std::string& path) {
+  Json flat = Json::object();
+  for (const Json::Member& member : object.members(path))
+    if (member.first != table.flatten) flat.set(member.first, member.second);
+  const Json& inner = *object.find(table.flatten);
+  for (const Json::Member& member : inner.members(fmt::format("{}: {}", path, table.flatten))) {
+    bool stays = std::find(table.top_wins.begin(), table.top_wins.end(), member.first) !=
+                 table.top_wins.end();
+    if (!stays || flat.find(member.first) == nullptr) flat.set(member.first, member.second);
+  }
+  return flat;
+}
+
 }  // namespace
 
 DerivedFields derive_fields(const ConfigTable& table, const Json& object, const std::string& path,
                             std::string_view model_type) {
-  return Deriver(table, object, path, model_type).run();
+  const Json* inner = table.flatten.empty() ? nullptr : object.find(table.flatten);
+  if (inner == nullptr || inner->is_null()) return Deriver(table, object, path, model_type).run();
+  Json flat = flattened(table, object, path);
+  return Deriver(table, flat, path, model_type).run();
 }
 
 }  // namespace mlc

@@ -12,6 +12,7 @@ namespace mlc {
 
 struct DerivedFields {
   Json fields;
+  Json rest;  // the keys that are no fields and that no step used up
   std::vector<std::string> warnings;
 };
 

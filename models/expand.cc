@@ -103,6 +103,9 @@ class Expander {
     spec.op = param.op;
     spec.args = arguments(param, spec.name, scope);
     spec.sources = sources(param, spec.name, scope);
+    if (!param.fallback.empty() &&
+        (param.fallback_when.empty() || evaluate_bool(param.fallback_when, scope, config_.path)))
+      spec.fallback = filler_.fill(param.fallback, scope);
     spec.no_quantization = excluded(spec.name);
     spec.rank = param.rank;
     specs_.push_back(std::move(spec));
@@ -171,12 +174,36 @@ class Expander {
     return names;
   }
 
+  static bool is_below(std::string_view name, std::string_view module) {
+    return !module.empty() && name.size() > module.size() && name.starts_with(module) &&
+           name[module.size()] == '.';
+  }
+
+  // mlc_llm looks a module of the config up attribute by attribute, so that a path with the index
+  // of a list ("model.layers.0.mlp") names nothing.
+  static bool has_index(std::string_view module) {
+    for (std::size_t at = 0; at <= module.size();) {
+      std::size_t end = std::min(module.find('.', at), module.size());
+      std::string_view part = module.substr(at, end - at);
+      if (!part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos)
+        return true;
+      at = end + 1;
+    }
+    return false;
+  }
+
   bool excluded(const std::string& name) const {
-    return std::any_of(config_.architecture->no_quantization.begin(),
-                       config_.architecture->no_quantization.end(), [&](std::string_view module) {
-                         return name.size() > module.size() && name.starts_with(module) &&
-                                name[module.size()] == '.';
-                       });
+    const Architecture& architecture = *config_.architecture;
+    for (std::string_view module : architecture.no_quantization)
+      if (is_below(name, module)) return true;
+    if (architecture.no_quantization_field.empty()) return false;
+    const Json* modules = config_.fields.find(architecture.no_quantization_field);
+    if (modules == nullptr || modules->is_null()) return false;
+    std::string where = this->where(std::string(architecture.no_quantization_field));
+    for (const Json& module : modules->items(where))
+      if (is_below(name, module.as_string(where)) && !has_index(module.as_string(where)))
+        return true;
+    return false;
   }
 
   const ModelConfig& config_;
@@ -191,23 +218,23 @@ class IgnoreMatcher {
   IgnoreMatcher(const ModelConfig& config, std::string_view name)
       : config_(config), name_(name), filler_(config) {}
 
-  std::optional<std::string_view> find(std::span<const Block> blocks,
-                                       const Environment& scope) const {
+  const Ignored* find(std::span<const Block> blocks, const Environment& scope) const {
     for (const Block& block : blocks)
-      if (auto rule = find_in(block, scope)) return rule;
-    return std::nullopt;
+      if (const Ignored* ignored = find_in(block, scope)) return ignored;
+    return nullptr;
   }
 
  private:
-  std::optional<std::string_view> find_in(const Block& block, const Environment& scope) const {
-    if (!block.when.empty() && !evaluate_bool(block.when, scope, config_.path)) return std::nullopt;
+  const Ignored* find_in(const Block& block, const Environment& scope) const {
+    if (!block.when.empty() && !evaluate_bool(block.when, scope, config_.path)) return nullptr;
     if (block.count.empty()) return find_turn(block, scope);
     // Only worth the turns when some pattern inside can start this way.
-    if (!may_match(block)) return std::nullopt;
+    if (!may_match(block)) return nullptr;
     std::int64_t count = std::min(evaluate_int(block.count, scope, config_.path), kMaxParams);
     for (std::int64_t i = 0; i < count; i++)
-      if (auto rule = find_turn(block, Scope(scope, block.variable, i))) return rule;
-    return std::nullopt;
+      if (const Ignored* ignored = find_turn(block, Scope(scope, block.variable, i)))
+        return ignored;
+    return nullptr;
   }
 
   bool may_match(const Block& block) const {
@@ -217,9 +244,9 @@ class IgnoreMatcher {
                        [&](const Block& inner) { return may_match(inner); });
   }
 
-  std::optional<std::string_view> find_turn(const Block& block, const Environment& scope) const {
+  const Ignored* find_turn(const Block& block, const Environment& scope) const {
     for (const Ignored& ignored : block.ignored)
-      if (matches(ignored.pattern, scope)) return ignored.rule;
+      if (matches(ignored.pattern, scope)) return &ignored;
     return find(block.blocks, scope);
   }
 
@@ -243,7 +270,16 @@ std::vector<ParamSpec> expand_params(const ModelConfig& config, std::string_view
 
 std::optional<std::string_view> is_ignored_source(const ModelConfig& config,
                                                   std::string_view source_name) {
-  return IgnoreMatcher(config, source_name).find(config.architecture->body, ConfigScope(config));
+  const Ignored* ignored =
+      IgnoreMatcher(config, source_name).find(config.architecture->body, ConfigScope(config));
+  if (ignored == nullptr) return std::nullopt;
+  return ignored->rule;
+}
+
+bool is_counted_source(const ModelConfig& config, std::string_view source_name) {
+  const Ignored* ignored =
+      IgnoreMatcher(config, source_name).find(config.architecture->body, ConfigScope(config));
+  return ignored == nullptr || ignored->counted;
 }
 
 }  // namespace mlc

@@ -37,4 +37,7 @@ std::vector<ParamSpec> expand_params(const ModelConfig& config, std::string_view
 std::optional<std::string_view> is_ignored_source(const ModelConfig& config,
                                                   std::string_view source_name);
 
+// Whether mlc_llm counts this tensor in BitsPerParam: all but those that it ignores by name itself.
+bool is_counted_source(const ModelConfig& config, std::string_view source_name);
+
 }  // namespace mlc

@@ -58,8 +58,10 @@ struct ParamSpec {
   std::optional<DType> out_dtype;  // linear: dtype of its output, hence of its bias
   Op op = Op::kCopy;
   OpArgs args;
-  std::vector<std::string>
-      sources;  // checkpoint names, in argument order; empty: mlc_llm has no mapping
+  std::vector<std::string> sources;  // checkpoint names, in argument order
+  // The source that takes the place of sources[0] where the checkpoint has no such tensor: a head
+  // that is tied to the embedding. Empty: none.
+  std::string fallback;
   bool no_quantization = false;  // in a subtree that mlc_llm excludes (vision towers)
   // Params made from the same source tensor come out in ascending rank (gpt2's tied head first).
   int rank = 0;

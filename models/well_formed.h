@@ -15,18 +15,36 @@
 
 namespace mlc {
 
+// Whether a nested config that some step reads into `field` may have the member `name`: one of its
+// fields, or what it does not know, in kwargs. An object without a table of its own has any.
+constexpr bool member_known(const ConfigTable& config, std::string_view field,
+                            std::string_view name) {
+  bool has_table = false;
+  for (const Step& step : config.steps) {
+    if (step.verb != Verb::kNested || step.field != field) continue;
+    has_table = true;
+    if (name == "kwargs" || find_field(*step.nested, name) != nullptr) return true;
+  }
+  return !has_table;
+}
+
 // The names in scope: fields of the config and the variables of the loops around a row.
 struct Names {
   const Architecture* architecture = nullptr;
   const Names* outer = nullptr;
   std::string_view variable;
+  // While the steps run, nested configs are not read yet: their members are unchecked.
+  bool members_checked = true;
 
   constexpr bool has(std::string_view path) const {
     std::string_view name = path.substr(0, path.find('.'));
     if (name == "config") return true;  // config.json as it is: `'vision_config' in config`
     for (const Names* at = this; at != nullptr; at = at->outer)
       if (!at->variable.empty() && at->variable == name) return true;
-    return find_field(architecture->config, name) != nullptr;
+    if (find_field(architecture->config, name) == nullptr) return false;
+    if (name == path || !members_checked) return true;
+    std::string_view rest = path.substr(name.size() + 1);
+    return member_known(architecture->config, name, rest.substr(0, rest.find('.')));
   }
 };
 
@@ -126,6 +144,12 @@ constexpr std::string_view param_problem(const Param& param, const Names& names)
     if (!at->variable.empty() && !template_uses(param.name, at->variable, *names.architecture))
       return "a loop variable is missing in the name, which would repeat";
   Names with_expert = {names.architecture, &names, param.each.empty() ? "" : "e"};
+  if (param.fallback.empty() != param.fallback_when.empty())
+    return "a fallback needs a condition, and a condition a fallback";
+  if (!param.fallback.empty() && (count_sources(param) != 1 || !param.each.empty()))
+    return "only a single source can have a fallback";
+  if (!param.fallback.empty() && !template_known(param.fallback, names))
+    return "a name in a fallback's template is unknown";
   for (std::size_t i = 0; i < count_sources(param); i++) {
     std::string_view source = source_template(param, i);
     if (!template_known(source, with_expert)) return "a name in a source's template is unknown";
@@ -135,8 +159,8 @@ constexpr std::string_view param_problem(const Param& param, const Names& names)
   for (const Dim& dim : param.shape.dims)
     if (!names_known(dim.expression, names)) return "a name in the shape is unknown";
   const OpExprs& args = param.args;
-  for (Expr expression : {param.each, param.when, args.heads, args.head_dim, args.queries,
-                          args.nope, args.value, args.exponent})
+  for (Expr expression : {param.each, param.when, param.fallback_when, args.heads, args.head_dim,
+                          args.queries, args.nope, args.value, args.exponent})
     if (!names_known(expression, names)) return "a name in a condition or argument is unknown";
   return {};
 }
@@ -182,14 +206,10 @@ constexpr std::string_view blocks_problem(std::span<const Block> blocks) {
   return {};
 }
 
-// The steps with fields of their own.
+// The fields that a step works on beside its `field`.
 constexpr bool missing_field(const ConfigTable& config, Verb verb) {
   auto lacks = [&](std::string_view name) { return find_field(config, name) == nullptr; };
   switch (verb) {
-    case Verb::kTake:
-    case Verb::kSet:
-    case Verb::kAssert:
-      return false;
     case Verb::kPrefill:
     case Verb::kPrefillUncapped:
       return lacks("prefill_chunk_size") || lacks("context_window_size");
@@ -200,8 +220,48 @@ constexpr bool missing_field(const ConfigTable& config, Verb verb) {
       return lacks("context_window_size") || lacks("sliding_window_size");
     case Verb::kRopeScalingLlama3:
       return lacks("rope_scaling");
+    case Verb::kRopeScalingLongrope:
+      return lacks("rope_scaling") || lacks("max_position_embeddings") ||
+             lacks("original_max_position_embeddings");
+    case Verb::kFp8Blocks:
+      return lacks("weight_block_size");
+    default:
+      return false;
   }
-  return true;
+}
+
+constexpr bool works_on_field(Verb verb) {
+  return verb == Verb::kTake || verb == Verb::kSet || verb == Verb::kList ||
+         verb == Verb::kMember || verb == Verb::kRest || verb == Verb::kMerge ||
+         verb == Verb::kNested || verb == Verb::kEmpty;
+}
+
+constexpr std::string_view config_problem(const Architecture& architecture, const Names& names);
+
+constexpr std::string_view step_problem(const Step& step, const ConfigTable& config,
+                                        const Names& names) {
+  Verb verb = step.verb;
+  bool takes = verb == Verb::kTake || verb == Verb::kContextUnlessSliding ||
+               verb == Verb::kMember || verb == Verb::kMerge;
+  if (takes == step.keys[0].empty()) return "`keys` belong to the taking steps";
+  if (works_on_field(verb) == step.field.empty()) return "this step needs a field, or has none";
+  if (works_on_field(verb) && find_field(config, step.field) == nullptr)
+    return "a step's field is unknown";
+  if (missing_field(config, verb)) return "a step needs a field that the table lacks";
+  bool computes = verb == Verb::kSet || verb == Verb::kAssert || verb == Verb::kPrefill ||
+                  verb == Verb::kPrefillSliding || verb == Verb::kList || verb == Verb::kStopUnless;
+  if (computes && step.expression.empty()) return "a step needs an expression";
+  if ((verb == Verb::kList) == step.count.empty()) return "`count` belongs to kList";
+  if ((verb == Verb::kMember) == step.object.empty()) return "`object` belongs to kMember";
+  if ((verb == Verb::kMerge) == step.named.empty()) return "`named` belongs to kMerge";
+  if ((verb == Verb::kNested) == (step.nested == nullptr)) return "`nested` belongs to kNested";
+  Names with_turn = {names.architecture, &names, verb == Verb::kList ? "i" : "", false};
+  for (Expr expression : {step.expression, step.condition, step.count, step.filter})
+    if (!names_known(expression, with_turn)) return "a name in a step is unknown";
+  if (verb != Verb::kNested) return {};
+  Architecture inner;
+  inner.config = *step.nested;
+  return config_problem(inner, {&inner, nullptr, {}});
 }
 
 constexpr std::string_view config_problem(const Architecture& architecture, const Names& names) {
@@ -211,17 +271,8 @@ constexpr std::string_view config_problem(const Architecture& architecture, cons
     if (field.name == "config") return "`config` is the name of the whole file";
     if (!names_known(field.otherwise, names)) return "a name in a default is unknown";
   }
-  for (const Step& step : config.steps) {
-    bool takes = step.verb == Verb::kTake || step.verb == Verb::kContextUnlessSliding;
-    if (takes == step.keys[0].empty()) return "`keys` belong to the taking steps";
-    bool has_field = step.verb == Verb::kTake || step.verb == Verb::kSet;
-    if (has_field && find_field(config, step.field) == nullptr) return "a step's field is unknown";
-    if (missing_field(config, step.verb)) return "a step needs a field that the table lacks";
-    bool computes = step.verb == Verb::kSet || step.verb == Verb::kAssert ||
-                    step.verb == Verb::kPrefill || step.verb == Verb::kPrefillSliding;
-    if (computes && step.expression.empty()) return "a step needs an expression";
-    if (!names_known(step.expression, names)) return "a name in a step is unknown";
-  }
+  for (const Step& step : config.steps)
+    if (auto problem = step_problem(step, config, names); !problem.empty()) return problem;
   return {};
 }
 
@@ -230,6 +281,9 @@ constexpr std::string_view problem_of(const Architecture& architecture) {
   if (architecture.model_type.empty()) return "an architecture needs a model_type";
   Names names = {&architecture, nullptr, {}};
   if (auto problem = config_problem(architecture, names); !problem.empty()) return problem;
+  if (!architecture.no_quantization_field.empty() &&
+      find_field(architecture.config, architecture.no_quantization_field) == nullptr)
+    return "no_quantization_field is no field";
   for (const Block& block : architecture.body)
     if (auto problem = block_problem(block, names); !problem.empty()) return problem;
   for (const Alias& alias : architecture.aliases)

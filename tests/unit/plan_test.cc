@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "models/models.h"
+#include "tests/unit/source_shapes.h"
 
 namespace fs = std::filesystem;
 using namespace mlc;
@@ -17,22 +18,10 @@ namespace {
 // A checkpoint of the right shapes that exists only as headers, with names in sorted order, as
 // save_pretrained writes them.
 Checkpoint headers_for(const std::vector<ParamSpec>& params) {
-  std::map<std::string, std::vector<std::int64_t>> tensors;
-  for (const ParamSpec& p : params)
-    for (std::size_t i = 0; i < p.sources.size(); i++) {
-      std::vector<std::int64_t> shape = p.shape;
-      auto n = static_cast<std::int64_t>(p.sources.size());
-      if (p.op == Op::kTranspose) std::swap(shape[0], shape[1]);
-      // Only the sum of the rows counts for the layout.
-      if (p.op == Op::kConcat && n > 1) shape[0] = i == 0 ? shape[0] - (n - 1) : 1;
-      if (p.op == Op::kStack || p.op == Op::kStackOfConcat) shape.erase(shape.begin());
-      if (p.op == Op::kStackOfConcat) shape[0] /= 2;
-      tensors[p.sources[i]] = shape;
-    }
   Checkpoint checkpoint;
   checkpoint.folder = "memory";
   checkpoint.files.push_back({"model.safetensors", nullptr, 0});
-  for (const auto& [name, shape] : tensors) {
+  for (const auto& [name, shape] : source_shapes(params)) {
     SourceTensor t{.name = name, .dtype = DType::kBF16, .shape = shape};
     t.nbytes = static_cast<std::uint64_t>(t.elements()) * 2;
     checkpoint.files[0].elements += static_cast<std::uint64_t>(t.elements());

@@ -100,7 +100,6 @@ TEST_F(SharedTest, UnquantizedParamsAreMlcs) {
   for (const auto& file : fs::directory_iterator(kShared / "params")) {
     Json expected = read_json_file(file.path().string());
     std::string model = text(expected, "model");
-    if (find_architecture(model) == nullptr) continue;
     std::string quantization = text(expected, "quantization");
     SCOPED_TRACE(file.path().filename().string());
     ModelConfig config = config_of(text(expected, "preset"), model);
@@ -122,20 +121,76 @@ TEST_F(SharedTest, UnquantizedParamsAreMlcs) {
     total += count;
   }
   std::cout << total << " lists with " << params << " params are equal to mlc_llm's\n";
-  EXPECT_EQ(lists.size(), architectures().size());
+  // The other five are compared on small configs alone.
+  EXPECT_GE(lists.size(), architectures().size() - 5);
+}
+
+// Entries of mlc_llm's maps that are wrong, by the ends of their names, and what docs/errata.md
+// says about them.
+struct KnownError {
+  std::string model;
+  std::string name;
+  std::string erratum;
+};
+const std::vector<KnownError> kKnownErrors = {
+    {"deepseek", "self_attn.wqkv_pack.bias", "asks for biases under the fused matrix's name"},
+    {"qwen3_5", "self_attn.c_attn.bias", "asks for biases under the fused matrix's name"},
+    {"internlm2", "attention.wqkv.bias", "does not reorder the bias"},
+};
+
+bool is_known_error(const std::string& model, const std::string& name) {
+  for (const KnownError& known : kKnownErrors)
+    if (model.starts_with(known.model) && name.ends_with(known.name)) return true;
+  return false;
+}
+
+TEST(Errata, NameEveryKnownError) {
+  std::ifstream file(fs::path(MLC_TEST_DATA).parent_path() / "docs" / "errata.md");
+  std::string errata(std::istreambuf_iterator<char>(file), {});
+  for (const KnownError& known : kKnownErrors)
+    EXPECT_NE(errata.find(known.erratum), std::string::npos) << known.erratum;
+}
+
+// The numbers of an op, as far as the map's entry has them.
+void expect_arguments(const ParamSpec& spec, const Json& entry) {
+  auto expect = [&](std::int64_t value, const char* key) {
+    const Json* number = entry.find(key);
+    if (number == nullptr) return;
+    EXPECT_EQ(value, number->as_int(key)) << spec.name << " " << key;
+  };
+  expect(spec.args.heads, "heads");
+  expect(spec.args.heads, "kv_heads");
+  expect(spec.args.head_dim, "head_dim");
+  expect(spec.args.queries, "q_per_kv");
+  expect(spec.args.exponent, "t");
+  if (const Json* parts = entry.find("reshape")) {
+    EXPECT_EQ(spec.args.heads, integers(*parts)[0]) << spec.name;
+    EXPECT_EQ(spec.args.nope + spec.args.value, integers(*parts)[1]) << spec.name;
+    expect(spec.op == Op::kMlaKvBK ? spec.args.nope : spec.args.nope + spec.args.value, "hi");
+    expect(spec.op == Op::kMlaKvBK ? 0 : spec.args.nope, "lo");
+  }
+  if (text(entry, "op") == "add_one") {
+    const Json* dtype = entry.find("compute_dtype");
+    bool float32 = dtype != nullptr && dtype->as_string("dtype") == "float32";
+    EXPECT_EQ(spec.op, float32 ? Op::kAddOneF32 : Op::kAddOne) << spec.name;
+  }
 }
 
 TEST_F(SharedTest, SourcesAndOpsAreMlcs) {
   int maps = 0;
   int entries = 0;
+  int errors = 0;
+  int others = 0;
   std::set<std::string> models;
   for (const auto& file : fs::directory_iterator(kShared / "mapping")) {
     Json expected = read_json_file(file.path().string());
     std::string model = text(expected, "model");
-    // AWQ and fp8 checkpoints have other source names, by rules that hold for all architectures.
-    bool plain = file.path().stem().extension().empty() || text(expected, "source") != "awq";
-    if (find_architecture(model) == nullptr || !plain) continue;
     std::string quantization = text(expected, "quantization_used");
+    // AWQ and fp8 checkpoints have other source names, by rules that hold for all architectures.
+    if (text(expected, "source") == "awq" || quantization.starts_with("fp8")) {
+      others++;
+      continue;
+    }
     SCOPED_TRACE(file.path().filename().string());
     ModelConfig config = config_of(text(expected, "preset"), model);
     std::map<std::string, const Json*> theirs;
@@ -146,24 +201,29 @@ TEST_F(SharedTest, SourcesAndOpsAreMlcs) {
     for (const ParamSpec& spec : ours) {
       ASSERT_TRUE(theirs.count(spec.name)) << spec.name;
       const Json& entry = *theirs[spec.name];
-      EXPECT_EQ(spec.sources, strings(*entry.find("hf"))) << spec.name;
-      EXPECT_EQ(op_name(spec.op), text(entry, "op")) << spec.name;
       EXPECT_EQ(spec.shape, integers(*entry.find("shape"))) << spec.name;
       EXPECT_EQ(dtype_of(spec, quantization), text(entry, "dtype")) << spec.name;
-      for (auto [key, value] :
-           {std::pair{"heads", spec.args.heads}, std::pair{"head_dim", spec.args.head_dim}}) {
-        const Json* number = entry.find(key);
-        EXPECT_EQ(value, number == nullptr ? 0 : number->as_int(key)) << spec.name << " " << key;
+      if (is_known_error(model, spec.name)) {
+        errors++;
+        continue;
       }
+      EXPECT_EQ(spec.sources, strings(*entry.find("hf"))) << spec.name;
+      EXPECT_EQ(op_name(spec.op), text(entry, "op")) << spec.name;
+      expect_arguments(spec, entry);
       entries++;
     }
-    std::vector<std::string> unused = strings(*expected.find("unused"));
-    for (const std::string& name : unused)
-      EXPECT_TRUE(is_ignored_source(config, name)) << name;
+    // phi3_v names its embedding there, which is a source all the same.
+    std::set<std::string> sources;
+    for (const ParamSpec& spec : ours)
+      sources.insert(spec.sources.begin(), spec.sources.end());
+    for (const std::string& name : strings(*expected.find("unused")))
+      EXPECT_TRUE(sources.count(name) || !is_counted_source(config, name)) << name;
     maps++;
     models.insert(model);
   }
-  std::cout << maps << " maps with " << entries << " entries are equal to mlc_llm's\n";
+  std::cout << maps << " maps of " << models.size() << " model types with " << entries
+            << " entries are equal to mlc_llm's; " << errors << " entries differ by errata; "
+            << others << " maps are of AWQ and fp8 checkpoints\n";
   EXPECT_GT(maps, 0);
 }
 
@@ -174,7 +234,6 @@ TEST_F(SharedTest, DerivedConfigsAreMlcs) {
   for (const auto& file : fs::directory_iterator(kShared / "model_config")) {
     Json expected = read_json_file(file.path().string());
     std::string model = text(*expected.find("mlc_chat_config_top"), "model_type");
-    if (find_architecture(model) == nullptr) continue;
     SCOPED_TRACE(file.path().filename().string());
     ModelConfig config = config_of(file.path().stem().string(), model);
     Json fields = config.fields;
@@ -187,14 +246,63 @@ TEST_F(SharedTest, DerivedConfigsAreMlcs) {
   EXPECT_GT(count, 0);
 }
 
+// What gen_config wrote for whole model folders, with overrides.
+TEST_F(SharedTest, ChatConfigsAreMlcs) {
+  const std::map<std::string, std::string> overrides = {
+      {"--context-window-size", "context_window_size"},
+      {"--sliding-window-size", "sliding_window_size"},
+      {"--prefill-chunk-size", "prefill_chunk_size"},
+      {"--attention-sink-size", "attention_sink_size"},
+      {"--tensor-parallel-shards", "tensor_parallel_shards"},
+      {"--pipeline-parallel-stages", "pipeline_parallel_stages"},
+      {"--max-batch-size", "max_batch_size"},
+  };
+  int count = 0;
+  for (const auto& folder :
+       fs::directory_iterator(kShared.parent_path().parent_path() / "golden" / "gen_config")) {
+    fs::path file = folder.path() / "mlc-chat-config.json";
+    if (!fs::exists(file)) continue;
+    SCOPED_TRACE(folder.path().filename().string());
+    std::vector<std::string> args;
+    std::ifstream lines(folder.path() / "args.txt");
+    for (std::string line; std::getline(lines, line);)
+      args.push_back(line);
+    std::string type = "auto";
+    for (std::size_t i = 0; i + 1 < args.size(); i++)
+      if (args[i] == "--model-type") type = args[i + 1];
+    fs::path source = args[0] == "{INPUT}" ? folder.path() / "input" / "config.json"
+                                           : kShared / "presets" / (args[0] + ".json");
+    Json chat = read_json_file(file.string());
+    Json json = read_json_file(source.string());
+    if (args[0] != "{INPUT}") json.set("model_preset_tag", args[0]);  // as mlc_llm does
+    ModelConfig config = read_model_config(json, source.string(), type);
+    EXPECT_EQ(config.model_type(), text(chat, "model_type"));
+    Json fields = config.fields;
+    if (fields.find("max_batch_size") != nullptr) fields.set("max_batch_size", 128);
+    for (std::size_t i = 0; i + 1 < args.size(); i++) {
+      auto override = overrides.find(args[i]);
+      if (override != overrides.end() && fields.find(override->second) != nullptr)
+        fields.set(override->second, std::stoi(args[i + 1]));
+    }
+    ModelConfig again = read_model_config(fields, config.path, config.model_type());
+    EXPECT_EQ(dump_json(again.fields), dump_json(*chat.find("model_config")));
+    count++;
+  }
+  std::cout << count << " chat configs are equal to mlc_llm's\n";
+  EXPECT_GT(count, 0);
+}
+
 // Presets name their model_type, and detection finds it.
 TEST_F(SharedTest, ModelTypeIsDetected) {
   Json models = read_json_file((kShared / "models.json").string());
   int count = 0;
   for (const Json& model : models.find("models")->items("models")) {
     const Architecture* architecture = find_architecture(text(model, "name"));
-    if (architecture == nullptr) continue;
+    ASSERT_NE(architecture, nullptr) << text(model, "name");
+    // EAGLE, Medusa and embedding models carry another type's name, or none.
+    bool detected = !model.find("hf_model_type_auto_detected")->items("names").empty();
     for (const std::string& preset : strings(*model.find("presets"))) {
+      if (!detected) continue;
       EXPECT_EQ(config_of(preset, "auto").architecture, architecture) << preset;
       count++;
     }

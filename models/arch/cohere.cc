@@ -1,0 +1,80 @@
+// Cohere: Command R and Aya. One norm per layer, without a bias; the head is the embedding.
+#include "models/arch/llama_rows.h"
+#include "models/well_formed.h"
+
+namespace mlc {
+
+static constexpr std::array kLayer = {
+    Param{.name = "model.layers.{i}.self_attn.qkv_proj.weight",
+          .shape = {"(num_attention_heads+2*num_key_value_heads)*head_dim", "hidden_size"},
+          .kind = ParamKind::kLinear,
+          .op = Op::kConcat,
+          .sources = {"model.layers.{i}.self_attn.q_proj.weight",
+                      "model.layers.{i}.self_attn.k_proj.weight",
+                      "model.layers.{i}.self_attn.v_proj.weight"}},
+    Param{.name = "model.layers.{i}.self_attn.out_proj.weight",
+          .shape = {"hidden_size", "num_attention_heads*head_dim"},
+          .kind = ParamKind::kLinear,
+          .sources = {"model.layers.{i}.self_attn.o_proj.weight"}},
+    Param{.name = "model.layers.{i}.mlp.gate_proj.weight",
+          .shape = {"intermediate_size", "hidden_size"},
+          .kind = ParamKind::kLinear},
+    Param{.name = "model.layers.{i}.mlp.up_proj.weight",
+          .shape = {"intermediate_size", "hidden_size"},
+          .kind = ParamKind::kLinear},
+    Param{.name = "model.layers.{i}.mlp.down_proj.weight",
+          .shape = {"hidden_size", "intermediate_size"},
+          .kind = ParamKind::kLinear},
+    Param{.name = "model.layers.{i}.input_layernorm.weight", .shape = {"hidden_size"}},
+};
+
+static constexpr std::array kNorm = {
+    Param{.name = "model.norm.weight", .shape = {"hidden_size"}},
+};
+
+static constexpr Block kBody[] = {
+    {.params = kLlamaEmbedding, .ignored = kTiedHeadIgnored},
+    {.variable = "i", .count = "num_hidden_layers", .params = kLayer, .ignored = kRotaryIgnored},
+    {.params = kNorm},
+};
+
+static constexpr Field kFields[] = {
+    {.name = "model_type", .type = FieldType::kString},
+    {.name = "hidden_size"},
+    {.name = "vocab_size"},
+    {.name = "num_hidden_layers"},
+    {.name = "num_attention_heads"},
+    {.name = "num_key_value_heads"},
+    {.name = "intermediate_size"},
+    {.name = "layer_norm_eps", .type = FieldType::kNumber},
+    {.name = "position_embedding_base", .type = FieldType::kNumber, .otherwise = "0"},
+    {.name = "context_window_size", .otherwise = "0"},
+    {.name = "prefill_chunk_size", .otherwise = "0"},
+    {.name = "head_dim", .otherwise = "0"},
+    {.name = "tensor_parallel_shards", .otherwise = "1"},
+    {.name = "max_batch_size", .otherwise = "1"},
+};
+
+// All under one condition in mlc_llm, so that the second pass of gen_config checks nothing.
+static constexpr Step kSteps[] = {
+    {.verb = Verb::kStopUnless, .expression = "position_embedding_base == 0"},
+    steps::kRopeBase,
+    {.verb = Verb::kTake,
+     .field = "context_window_size",
+     .keys = {"max_position_embeddings", "max_sequence_length"},
+     .expression = "0"},
+    steps::kPrefill8192,
+    steps::kKeyValueHeads,
+    steps::kHeadDim,
+    steps::kHeadsFillHidden,
+    steps::kHeadsGroup,
+};
+
+static constexpr Architecture kModels[] = {
+    {.model_type = "cohere", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+};
+static_assert(well_formed(kModels));
+
+extern constinit const Family arch_cohere = kModels;
+
+}  // namespace mlc
