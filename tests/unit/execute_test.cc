@@ -225,9 +225,9 @@ class Model {
       for (std::size_t r = 0; r < wanted.size(); r++) {
         const PlanRecord& record = step.records[r];
         ASSERT_EQ(record.nbytes, wanted[r].size()) << record.name;
-        EXPECT_EQ(std::memcmp(shards[record.shard].data() + record.offset, wanted[r].data(),
-                              record.nbytes),
-                  0)
+        std::string_view written(shards[record.shard]);
+        std::string_view naive(reinterpret_cast<const char*>(wanted[r].data()), wanted[r].size());
+        EXPECT_TRUE(written.substr(record.offset, record.nbytes) == naive)
             << op_name(step.spec.op) << " " << shape_text(step.spec.shape) << " " << record.name
             << " " << quantization << " threads " << threads;
         records_++;
