@@ -314,7 +314,8 @@ TEST_F(SharedTest, ModelTypeIsDetected) {
   std::cout << count << " presets are detected\n";
 }
 
-// The same comparisons on small configs that stand in the repository (tests/data/configs).
+// The same comparisons on small configs that stand in the repository (tests/data/configs). A file
+// that is named after a model type is read as that one: some are never detected.
 TEST(SmallConfigs, GiveTheirParamsAndFields) {
   fs::path folder = fs::path(MLC_TEST_DATA) / "data" / "configs";
   std::set<std::string_view> seen;
@@ -322,7 +323,9 @@ TEST(SmallConfigs, GiveTheirParamsAndFields) {
     if (file.path().extension() != ".params") continue;
     SCOPED_TRACE(file.path().filename().string());
     fs::path base = file.path();
-    ModelConfig config = load_model_config(base.replace_extension(".json").string(), "auto");
+    std::string stem = base.stem().string();
+    ModelConfig config = load_model_config(base.replace_extension(".json").string(),
+                                           find_architecture(stem) != nullptr ? stem : "auto");
     seen.insert(config.model_type());
     std::string ours;
     for (const ParamSpec& spec : expand_params(config, "no-quant"))
@@ -336,14 +339,16 @@ TEST(SmallConfigs, GiveTheirParamsAndFields) {
     Json expected = read_json_file(base.replace_extension(".model_config.json").string());
     EXPECT_EQ(dump_json(again.fields), dump_json(expected));
   }
-  EXPECT_EQ(seen.size(), 8u);
+  // All but phi3_v, whose vision tower has 24 layers whatever the config says.
+  EXPECT_EQ(seen.size(), architectures().size() - 1);
+  EXPECT_EQ(seen.count("phi3_v"), 0u);
 }
 
 TEST(Registry, ListsAllOnce) {
   std::vector<std::string> known = known_model_types();
   EXPECT_EQ(std::set<std::string>(known.begin(), known.end()).size(), known.size());
-  for (const char* name :
-       {"llama", "mistral", "mixtral", "gpt_neox", "gpt2", "phi-msft", "phi", "qwen2"}) {
+  EXPECT_EQ(known.size(), 47u);
+  for (const std::string& name : known) {
     ASSERT_NE(find_architecture(name), nullptr) << name;
     EXPECT_EQ(find_architecture(name)->model_type, name);
   }
