@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -75,17 +76,59 @@ std::vector<std::size_t> output_order(const Checkpoint& checkpoint,
   return order;
 }
 
+// The sources as this checkpoint names them: in the other layout of the architecture if it has that
+// one, and with the embedding in place of a tied head that it lacks.
+class SourceNames {
+ public:
+  SourceNames(const Checkpoint& checkpoint, const ModelConfig& config,
+              const std::vector<ParamSpec>& params)
+      : config_(config) {
+    if (config.architecture->renames.empty() || params.empty()) return;
+    const std::string& first = params[0].sources[0];
+    renamed_ = checkpoint.find(first) == nullptr &&
+               checkpoint.find(renamed_source(*config.architecture, first)) != nullptr;
+  }
+
+  std::vector<ParamSpec> of(std::vector<ParamSpec> params, const Checkpoint& checkpoint) const {
+    for (ParamSpec& spec : params) {
+      if (renamed_) {
+        for (std::string& source : spec.sources)
+          source = renamed_source(*config_.architecture, source);
+        if (!spec.fallback.empty())
+          spec.fallback = renamed_source(*config_.architecture, spec.fallback);
+      }
+      if (!spec.fallback.empty() && checkpoint.find(spec.sources[0]) == nullptr &&
+          checkpoint.find(spec.fallback) != nullptr)
+        spec.sources[0] = spec.fallback;
+    }
+    return params;
+  }
+
+  std::optional<std::string_view> ignored(const std::string& name) const {
+    return is_ignored_source(config_, original(name));
+  }
+  bool counted(const std::string& name) const { return is_counted_source(config_, original(name)); }
+
+ private:
+  std::string original(const std::string& name) const {
+    return renamed_ ? original_source(*config_.architecture, name) : name;
+  }
+
+  const ModelConfig& config_;
+  bool renamed_ = false;
+};
+
 // mlc_llm loads whole files and counts their elements at every load; before a file is loaded, every
 // cached file that the param at hand does not need is dropped. With a sorted index a file is loaded
 // twice (lm_head lies in the last one), and then counts twice: kept, because BitsPerParam is
 // part of the file that must come out equal (docs/errata.md).
-std::int64_t count_loaded_elements(const Checkpoint& checkpoint, const ModelConfig& config,
+std::int64_t count_loaded_elements(const Checkpoint& checkpoint, const SourceNames& names,
                                    const std::vector<PlanStep>& steps) {
   std::vector<std::int64_t> elements(checkpoint.files.size());
   for (std::size_t f = 0; f < checkpoint.files.size(); f++)
     elements[f] = static_cast<std::int64_t>(checkpoint.files[f].elements);
   for (const SourceTensor& t : checkpoint.tensors)
-    if (!is_counted_source(config, t.name)) elements[t.file] -= t.elements();
+    if (!names.counted(t.name)) elements[t.file] -= t.elements();
   std::set<std::size_t> cached;
   std::int64_t total = 0;
   for (const PlanStep& step : steps) {
@@ -101,15 +144,6 @@ std::int64_t count_loaded_elements(const Checkpoint& checkpoint, const ModelConf
     cached = std::move(needed);
   }
   return total;
-}
-
-// Heads that are tied to the embedding: where the checkpoint has no tensor of the head's own.
-std::vector<ParamSpec> with_fallbacks(const Checkpoint& checkpoint, std::vector<ParamSpec> params) {
-  for (ParamSpec& spec : params)
-    if (!spec.fallback.empty() && checkpoint.find(spec.sources[0]) == nullptr &&
-        checkpoint.find(spec.fallback) != nullptr)
-      spec.sources[0] = spec.fallback;
-  return params;
 }
 
 PlanStep make_step(const Checkpoint& checkpoint, const ParamSpec& spec, const Quantization& q) {
@@ -175,7 +209,8 @@ std::string shard_name(std::size_t index) { return fmt::format("params_shard_{}.
 Plan build_plan(const Checkpoint& checkpoint, const ModelConfig& config,
                 const std::vector<ParamSpec>& specs, const Quantization& quantization) {
   if (checkpoint.tensors.empty()) bad_input("{}: no tensors", printable(checkpoint.folder));
-  std::vector<ParamSpec> params = with_fallbacks(checkpoint, specs);
+  SourceNames names(checkpoint, config, specs);
+  std::vector<ParamSpec> params = names.of(specs, checkpoint);
   throw_if_missing(checkpoint, params);
   // Every source exists from here on.
   Plan plan;
@@ -199,14 +234,14 @@ Plan build_plan(const Checkpoint& checkpoint, const ModelConfig& config,
   for (std::size_t t = 0; t < checkpoint.tensors.size(); t++) {
     if (used[t]) continue;
     const std::string& name = checkpoint.tensors[t].name;
-    if (auto rule = is_ignored_source(config, name))
+    if (auto rule = names.ignored(name))
       plan.ignored.push_back({name, std::string(*rule)});
     else
       plan.unused.push_back(name);
   }
   plan.written_bytes =
       std::accumulate(plan.shard_sizes.begin(), plan.shard_sizes.end(), std::uint64_t{0});
-  plan.loaded_elements = count_loaded_elements(checkpoint, config, plan.steps);
+  plan.loaded_elements = count_loaded_elements(checkpoint, names, plan.steps);
   return plan;
 }
 

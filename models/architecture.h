@@ -95,6 +95,14 @@ struct Alias {
   Expr when = {};
 };
 
+// The start of names in another layout of the same checkpoint: releases of transformers differ in
+// their outer modules. Where the checkpoint has the first param's source only under its name by
+// these, all sources are meant so.
+struct Rename {
+  std::string_view from;  // as in the rows; may be empty
+  std::string_view to;
+};
+
 struct Architecture {
   std::string_view model_type;     // the registry's name
   Texts<2> also_detected_as = {};  // model_type values that mean this one
@@ -104,6 +112,7 @@ struct Architecture {
   // Modules that group quantization and block scales leave out, with everything below them.
   std::span<const std::string_view> no_quantization = {};
   std::string_view no_quantization_field = {};  // a list in the config that names more of them
+  std::span<const Rename> renames = {};
 };
 
 constexpr std::size_t size_of_shape(const Param& param) {

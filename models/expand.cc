@@ -282,4 +282,18 @@ bool is_counted_source(const ModelConfig& config, std::string_view source_name) 
   return ignored == nullptr || ignored->counted;
 }
 
+std::string renamed_source(const Architecture& architecture, std::string_view name) {
+  for (const Rename& rename : architecture.renames)
+    if (name.starts_with(rename.from))
+      return std::string(rename.to) + std::string(name.substr(rename.from.size()));
+  return std::string(name);
+}
+
+std::string original_source(const Architecture& architecture, std::string_view name) {
+  for (const Rename& rename : architecture.renames)
+    if (name.starts_with(rename.to))
+      return std::string(rename.from) + std::string(name.substr(rename.to.size()));
+  return std::string(name);
+}
+
 }  // namespace mlc

@@ -40,4 +40,8 @@ std::optional<std::string_view> is_ignored_source(const ModelConfig& config,
 // Whether mlc_llm counts this tensor in BitsPerParam: all but those that it ignores by name itself.
 bool is_counted_source(const ModelConfig& config, std::string_view source_name);
 
+// A source's name in the other layout (Architecture::renames), and back; itself where none fits.
+std::string renamed_source(const Architecture& architecture, std::string_view name);
+std::string original_source(const Architecture& architecture, std::string_view name);
+
 }  // namespace mlc

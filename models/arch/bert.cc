@@ -69,6 +69,7 @@ static constexpr Ignored kIgnored[] = {
     {.pattern = "embeddings.position_ids", .rule = "positions, counted from zero", .counted = true},
     {.pattern = "pooler.dense.bias", .rule = "the pooler, which MLC leaves out", .counted = true},
     {.pattern = "pooler.dense.weight", .rule = "the pooler, which MLC leaves out", .counted = true},
+    {.pattern = "cls.*", .rule = "heads for training, which MLC leaves out", .counted = true},
 };
 // mlc_llm names them for this model type only.
 static constexpr Ignored kBgeIgnored[] = {
@@ -111,9 +112,18 @@ static constexpr Step kSteps[] = {
     {.verb = Verb::kPrefillUncapped},
 };
 
+// Checkpoints of models with a head have the outer module's name in front.
+static constexpr Rename kOuter[] = {{.from = "", .to = "bert."}};
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "bert", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
-    {.model_type = "bert-bge", .config = {.fields = kFields, .steps = kSteps}, .body = kBgeBody},
+    {.model_type = "bert",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .renames = kOuter},
+    {.model_type = "bert-bge",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBgeBody,
+     .renames = kOuter},
 };
 static_assert(well_formed(kModels));
 

@@ -1,5 +1,6 @@
 // Gemma 3: the text model, alone (gemma3_text) or as the part of a model with vision, whose tower
 // is left out. MLC's names are those of the latter in both cases.
+#include "models/arch/llama_rows.h"
 #include "models/well_formed.h"
 
 namespace mlc {
@@ -182,7 +183,8 @@ static constexpr Architecture kModels[] = {
     {.model_type = "gemma3",
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
-     .aliases = kAliases},
+     .aliases = kAliases,
+     .renames = kPartsBelowModel},
     {.model_type = "gemma3_text",
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,

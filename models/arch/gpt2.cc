@@ -88,10 +88,16 @@ static constexpr std::array kTail = {
           .rank = 0},
 };
 
-static constexpr Ignored kIgnored[] = {{.pattern = "h.{i}.attn.bias", .rule = "causal mask"}};
+static constexpr Ignored kIgnored[] = {
+    {.pattern = "h.{i}.attn.bias", .rule = "causal mask"},
+    {.pattern = "h.{i}.attn.masked_bias", .rule = "causal mask", .counted = true},
+};
+static constexpr Ignored kTiedHead[] = {
+    {.pattern = "lm_head.weight", .rule = "the head is tied to the embedding", .counted = true},
+};
 
 static constexpr Block kBody[] = {
-    {.params = kEmbeddings},
+    {.params = kEmbeddings, .ignored = kTiedHead},
     {.variable = "i", .count = "n_layer", .params = kLayer, .ignored = kIgnored},
     {.params = kTail},
 };
@@ -121,8 +127,14 @@ static constexpr Step kSteps[] = {
     steps::kPrefill8192,
 };
 
+// What transformers saves has the outer module's name in front.
+static constexpr Rename kOuter[] = {{.from = "", .to = "transformer."}};
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "gpt2", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "gpt2",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .renames = kOuter},
 };
 static_assert(well_formed(kModels));
 

@@ -161,6 +161,14 @@ inline constexpr std::array kRotaryIgnored = {
             .counted = true},
 };
 
+// Transformers 4.52 moved the parts below `model`.
+inline constexpr std::array kPartsBelowModel = {
+    Rename{.from = "language_model.model.", .to = "model.language_model."},
+    Rename{.from = "language_model.lm_head.", .to = "lm_head."},
+    Rename{.from = "vision_tower.", .to = "model.vision_tower."},
+    Rename{.from = "multi_modal_projector.", .to = "model.multi_modal_projector."},
+};
+
 inline constexpr std::array kLlamaFields = {
     Field{.name = "hidden_size"},
     Field{.name = "intermediate_size"},

@@ -191,7 +191,8 @@ static constexpr Architecture kModels[] = {
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
      .aliases = kAliases,
-     .no_quantization = kTower},
+     .no_quantization = kTower,
+     .renames = kPartsBelowModel},
 };
 static_assert(well_formed(kModels));
 

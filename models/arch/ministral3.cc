@@ -126,7 +126,8 @@ static constexpr Architecture kModels[] = {
                 .top_wins = {"tie_word_embeddings", "dtype"}},
      .body = kBody,
      .aliases = kAliases,
-     .no_quantization_field = "modules_to_not_convert"},
+     .no_quantization_field = "modules_to_not_convert",
+     .renames = kPartsBelowModel},
 };
 static_assert(well_formed(kModels));
 

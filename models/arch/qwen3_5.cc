@@ -195,9 +195,12 @@ static constexpr Step kSteps[] = {
 static constexpr ConfigTable kConfig = {
     .fields = kFields, .steps = kSteps, .flatten = "text_config"};
 
+// mlc_llm asks for language_model also in models that are text alone, whose names lack it.
+static constexpr Rename kTextAlone[] = {{.from = "model.language_model.", .to = "model."}};
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "qwen3_5", .config = kConfig, .body = kBody},
-    {.model_type = "qwen3_5_text", .config = kConfig, .body = kBody},
+    {.model_type = "qwen3_5", .config = kConfig, .body = kBody, .renames = kTextAlone},
+    {.model_type = "qwen3_5_text", .config = kConfig, .body = kBody, .renames = kTextAlone},
 };
 static_assert(well_formed(kModels));
 

@@ -159,6 +159,61 @@ TEST(Plan, AFileLoadedTwiceCountsTwice) {
   EXPECT_EQ(plan.loaded_elements, total_a + 2 * total_b);
 }
 
+// mlc_llm's table says "wte.weight"; transformers saves "transformer.wte.weight".
+TEST(Plan, NamesInAnotherLayoutAreFound) {
+  Json c = Json::object();
+  c.set("model_type", "gpt2").set("vocab_size", 64).set("n_embd", 32).set("n_layer", 1);
+  c.set("n_head", 2).set("layer_norm_epsilon", 1e-5).set("n_positions", 16);
+  ModelConfig config = read_model_config(c, "config.json", "auto");
+  std::vector<ParamSpec> params = expand_params(config, "no-quant");
+  const Quantization& q = *find_quantization("q0f16");
+  Plan bare = build_plan(headers_for(params), config, params, q);
+  Checkpoint outer = headers_for(params);
+  for (SourceTensor& t : outer.tensors)
+    t.name = "transformer." + t.name;
+  for (const char* name : {"transformer.h.0.attn.bias", "lm_head.weight", "surprise"}) {
+    SourceTensor t{.name = name, .dtype = DType::kF32, .shape = {4}};
+    t.nbytes = 16;
+    outer.tensors.push_back(t);
+  }
+  outer.build_lookup();
+  Plan plan = build_plan(outer, config, params, q);
+  EXPECT_EQ(plan.unused, std::vector<std::string>{"surprise"});
+  EXPECT_EQ(plan.ignored.size(), 2u);
+  EXPECT_EQ(plan.shard_sizes, bare.shard_sizes);
+  // Nothing is mixed: a checkpoint with the first name as in the table is read by the table.
+  outer.tensors[0].name = params[0].sources[0];
+  outer.build_lookup();
+  EXPECT_THROW(build_plan(outer, config, params, q), Error);
+}
+
+TEST(Plan, ATiedHeadIsMadeFromTheEmbedding) {
+  for (bool tied : {true, false}) {
+    Json c = small_llama();
+    c.set("model_type", "mistral").set("tie_word_embeddings", tied);
+    ModelConfig config = read_model_config(c, "config.json", "auto");
+    std::vector<ParamSpec> params = expand_params(config, "no-quant");
+    Checkpoint full = headers_for(params);
+    Checkpoint headless = full;
+    std::erase_if(headless.tensors,
+                  [](const SourceTensor& t) { return t.name == "lm_head.weight"; });
+    headless.build_lookup();
+    const Quantization& q = *find_quantization("q0f16");
+    auto head_source = [&](const Checkpoint& checkpoint) {
+      Plan plan = build_plan(checkpoint, config, params, q);
+      EXPECT_TRUE(plan.unused.empty());
+      for (const PlanStep& step : plan.steps)
+        if (step.spec.name == "lm_head.weight") return checkpoint.tensors[step.sources[0]].name;
+      return std::string();
+    };
+    EXPECT_EQ(head_source(full), "lm_head.weight");
+    if (tied)
+      EXPECT_EQ(head_source(headless), "model.embed_tokens.weight");
+    else
+      EXPECT_THROW(head_source(headless), Error);
+  }
+}
+
 std::string text_of(const Json* value) { return value->as_string("layout"); }
 
 // Layouts computed by mlc_llm's own packing class, for presets of this version's architectures.

@@ -12,17 +12,17 @@
 namespace mlc {
 
 // Of its i-th source. How the rows of a joined matrix are spread over its sources is not known to
-// the param: all but the first get `rest` rows.
-inline std::vector<std::int64_t> source_shape(const ParamSpec& spec, std::size_t index,
-                                              std::int64_t rest = 1) {
+// the param: here evenly, but for what remains.
+inline std::vector<std::int64_t> source_shape(const ParamSpec& spec, std::size_t index) {
   std::vector<std::int64_t> shape = spec.shape;
   auto count = static_cast<std::int64_t>(spec.sources.size());
+  std::int64_t even = shape[0] / count;
   switch (spec.op) {
     case Op::kTranspose:
       std::swap(shape[0], shape[1]);
       break;
     case Op::kConcat:
-      shape[0] = index == 0 ? shape[0] - (count - 1) * rest : rest;
+      shape[0] = index == 0 ? shape[0] - (count - 1) * even : even;
       break;
     case Op::kStackOfConcat:
       shape[1] /= 2;
@@ -43,11 +43,11 @@ inline std::vector<std::int64_t> source_shape(const ParamSpec& spec, std::size_t
 }
 
 inline std::map<std::string, std::vector<std::int64_t>> source_shapes(
-    const std::vector<ParamSpec>& params, std::int64_t rest = 1) {
+    const std::vector<ParamSpec>& params) {
   std::map<std::string, std::vector<std::int64_t>> shapes;
   for (const ParamSpec& spec : params)
     for (std::size_t i = 0; i < spec.sources.size(); i++)
-      shapes[spec.sources[i]] = source_shape(spec, i, rest);
+      shapes[spec.sources[i]] = source_shape(spec, i);
   return shapes;
 }
 
