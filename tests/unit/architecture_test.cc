@@ -331,7 +331,54 @@ TEST(WellFormed, FindsMalformedConfigs) {
   EXPECT_NE(step({.verb = Verb::kRopeScalingLlama3}), "");
   EXPECT_NE(step({.verb = Verb::kPrefill, .expression = "8192"}), "");
   EXPECT_NE(step({.verb = Verb::kPrefillSliding, .expression = "8192"}), "");
+  EXPECT_NE(step({.verb = Verb::kRopeScalingLongrope}), "");
+  EXPECT_NE(step({.verb = Verb::kFp8Blocks}), "");
+  EXPECT_NE(step({.verb = Verb::kStopUnless}), "");
+  EXPECT_NE(step({.verb = Verb::kAssert, .expression = "a", .condition = "c"}), "");
+  Step list = {.verb = Verb::kList, .field = "a", .expression = "i", .count = "b"};
+  EXPECT_EQ(step(list), "");
+  list.filter = "j";
+  EXPECT_NE(step(list), "");
+  EXPECT_NE(step({.verb = Verb::kList, .field = "a", .expression = "i"}), "");
+  EXPECT_NE(step({.verb = Verb::kMember, .field = "a", .keys = {"x"}}), "");
+  EXPECT_NE(step({.verb = Verb::kMerge, .field = "a", .keys = {"x"}}), "");
+  EXPECT_NE(step({.verb = Verb::kNested, .field = "a"}), "");
   EXPECT_NE(problem_of({}), "");
+}
+
+// Members of a nested config are known to the rows.
+TEST(WellFormed, ChecksNamesInNestedConfigs) {
+  const std::array inner_fields = {Field{.name = "width"}};
+  const std::array wrong_step = {steps::check("height > 0")};
+  ConfigTable inner = {.fields = inner_fields};
+  const std::array fields = {Field{.name = "text", .type = FieldType::kObject},
+                             Field{.name = "free", .type = FieldType::kObject}};
+  auto problem_with = [&](const char* dimension) {
+    const std::array steps = {steps::nested("text", inner)};
+    const std::array params = {Param{.name = "a", .shape = {dimension}}};
+    const std::array body = {Block{.params = params}};
+    return problem_of(
+        {.model_type = "test", .config = {.fields = fields, .steps = steps}, .body = body});
+  };
+  EXPECT_EQ(problem_with("text.width"), "");
+  EXPECT_EQ(problem_with("text.kwargs.height"), "");
+  EXPECT_EQ(problem_with("free.height"), "");
+  EXPECT_EQ(problem_with("text.height"), "a name in the shape is unknown");
+  EXPECT_EQ(problem_with("tex.width"), "a name in the shape is unknown");
+  inner.steps = wrong_step;
+  EXPECT_EQ(problem_with("text.width"), "a name in a step is unknown");
+}
+
+TEST(WellFormed, AFallbackHasACondition) {
+  Param head = {.name = "a.{i}", .shape = {"rank"}, .fallback = "b.{i}", .fallback_when = "True"};
+  EXPECT_EQ(problem(std::array{head}), "");
+  head.fallback_when = "";
+  EXPECT_NE(problem(std::array{head}), "");
+  head.fallback_when = "nowhere";
+  EXPECT_NE(problem(std::array{head}), "");
+  head.fallback_when = "True";
+  head.fallback = "b.{j}";
+  EXPECT_NE(problem(std::array{head}), "");
 }
 
 TEST(WellFormed, MalformedExpressionsDoNotConstruct) {

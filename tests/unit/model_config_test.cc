@@ -25,7 +25,7 @@ ModelConfig read(const std::string& json, std::string_view model_type = "auto") 
   return read_model_config(parse_json(json, "config.json"), "config.json", model_type);
 }
 
-Json with(const char* json, const std::string& key, Json value) {
+Json with(const std::string& json, const std::string& key, Json value) {
   Json object = parse_json(json, "test");
   object.set(key, std::move(value));
   return object;
@@ -170,6 +170,103 @@ TEST(ModelConfig, PhisContextFallsBackToItsPositions) {
   EXPECT_EQ(field(config, "n_inner"), "10240");
   EXPECT_EQ(field(config, "context_window_size"), "9000");
   EXPECT_EQ(field(config, "prefill_chunk_size"), "9000");  // no cap
+}
+
+TEST(ModelConfig, Longrope) {
+  auto phi3 = [](const char* scaling) {
+    Json config = with(kLlama, "rope_scaling", parse_json(scaling, "test"));
+    config.set("original_max_position_embeddings", 64).set("num_key_value_heads", 4);
+    return read_model_config(config, "config.json", "phi3");
+  };
+  const char* kKnown =
+      R"({"factor": 2, "type": "longrope", "rope_type": "longrope", )"
+      R"("max_position_embeddings": 4096, "original_max_position_embeddings": 64})";
+  EXPECT_EQ(field(phi3(R"({"factor": 2, "type": "su"})"), "rope_scaling"), kKnown);
+  EXPECT_EQ(field(phi3(R"({"factor": 2, "type": "longrope"})"), "rope_scaling"), kKnown);
+  ModelConfig dropped = phi3(R"({"rope_type": "longrope"})");
+  EXPECT_EQ(field(dropped, "rope_scaling"), "null");
+  EXPECT_EQ(dropped.warnings.size(), 1u);
+  EXPECT_THROW(phi3(R"({"type": "yarn"})"), Error);
+}
+
+TEST(ModelConfig, Fp8Blocks) {
+  auto qwen3 = [](const char* quantization) {
+    Json config = with(kLlama, "quantization_config", parse_json(quantization, "test"));
+    config.set("attention_bias", false).set("rope_theta", 10000).set("hidden_act", "silu");
+    config.set("num_key_value_heads", 4);
+    return read_model_config(config, "config.json", "qwen3");
+  };
+  auto blocks = [&](const char* json) { return field(qwen3(json), "weight_block_size"); };
+  EXPECT_EQ(blocks(R"({"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 64]})"),
+            "[128, 64]");
+  EXPECT_EQ(blocks(R"({"quant_method": "fp8"})"), "null");
+  EXPECT_EQ(blocks(R"({"quant_method": "gptq", "weight_block_size": "x"})"), "null");
+  for (const char* wrong :
+       {R"({})", R"([])", R"({"quant_method": 8})", R"({"quant_method": "fp8", "fmt": "e5m2"})",
+        R"({"quant_method": "fp8", "weight_block_size": [128]})",
+        R"({"quant_method": "fp8", "weight_block_size": [128, 0]})",
+        R"({"quant_method": "fp8", "weight_block_size": [128, 1.5]})",
+        R"({"quant_method": "fp8", "modules_to_not_convert": [1]})"})
+    EXPECT_THROW(qwen3(wrong), Error) << wrong;
+}
+
+TEST(ModelConfig, ATextConfigLiesOverTheTopLevel) {
+  Json text = parse_json(kLlama, "test");
+  Json outer = Json::object();
+  text.set("tie_word_embeddings", false).set("dtype", "bfloat16");
+  text.set("rope_parameters", parse_json(R"({"rope_theta": 5.0, "rope_type": "x"})", "test"));
+  outer.set("hidden_size", 7).set("tie_word_embeddings", true).set("text_config", text);
+  ModelConfig config = read_model_config(outer, "config.json", "ministral3");
+  EXPECT_EQ(field(config, "hidden_size"), "128");
+  EXPECT_EQ(field(config, "tie_word_embeddings"), "true");  // the top level's counts here
+  EXPECT_EQ(field(config, "dtype"), "\"bfloat16\"");
+  EXPECT_EQ(field(config, "position_embedding_base"), "5.0");
+  EXPECT_EQ(field(config, "rope_parameters"), R"({"rope_type": "x"})");
+  for (const char* wrong : {R"([])", R"("x")"})
+    EXPECT_THROW(read_model_config(with(dump_json(outer), "text_config", parse_json(wrong, "test")),
+                                   "config.json", "ministral3"),
+                 Error);
+}
+
+// A nested config keeps what it does not know, and knows it again when it is read a second time.
+TEST(ModelConfig, NestedConfigsKeepTheRest) {
+  fs::path file = fs::path(MLC_TEST_DATA) / "data" / "configs" / "llava-mistral.json";
+  Json source = read_json_file(file.string());
+  ModelConfig config = read_model_config(source, "config.json", "llava");
+  const Json& text = *config.fields.find("text_config");
+  EXPECT_EQ(text.find("kwargs")->find("hidden_act")->as_string("hidden_act"), "silu");
+  EXPECT_EQ(text.find("kwargs")->find("rope_theta"), nullptr);  // used up
+  ModelConfig again = read_model_config(config.fields, "config.json", "llava");
+  EXPECT_EQ(dump_json(again.fields), dump_json(config.fields));
+  Json broken = source;
+  broken.set("text_config", with(dump_json(*source.find("text_config")), "kwargs", 1));
+  EXPECT_THROW(read_model_config(broken, "config.json", "llava"), Error);
+  broken = source;
+  broken.set("text_config", Json::object());
+  try {
+    read_model_config(broken, "config.json", "llava");
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    std::string message = e.what();
+    EXPECT_NE(message.find("config.json: text_config: hidden_size, "), std::string::npos)
+        << message;
+  }
+}
+
+// A text model that is only named.
+TEST(ModelConfig, LlavaKnowsFourTextModelsByName) {
+  Json source = read_json_file(
+      (fs::path(MLC_TEST_DATA) / "data" / "configs" / "llava-mistral.json").string());
+  Json named = Json::object();
+  named.set("_name_or_path", "lmsys/vicuna-7b-v1.5").set("vocab_size", 32064);
+  source.set("text_config", named);
+  ModelConfig config = read_model_config(source, "config.json", "llava");
+  EXPECT_EQ(field(config, "text_architecture"), "\"LlamaForCausalLM\"");
+  EXPECT_EQ(dump_json(*config.fields.find("text_config")->find("hidden_size")), "4096");
+  EXPECT_EQ(dump_json(*config.fields.find("text_config")->find("vocab_size")), "32000");
+  named.set("_name_or_path", "somewhere/else");
+  source.set("text_config", named);
+  EXPECT_THROW(read_model_config(source, "config.json", "llava"), Error);
 }
 
 // gen_config reads the fields a second time, after its overrides.
