@@ -103,13 +103,19 @@ class Execution {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     // In unit order, so that sums of doubles do not depend on which thread was faster.
     std::set<std::size_t> nonfinite;
+    std::set<std::size_t> lossless, lossy;
     for (std::size_t u = 0; u < work_.units.size(); u++) {
       result.quantized += quantized_[u];
       result.cast += cast_[u];
       if (quantized_[u].nan_values + quantized_[u].inf_values + cast_[u].nan_values +
           cast_[u].inf_values)
         nonfinite.insert(work_.units[u].step);
+      if (quantized_[u].groups == 0) continue;
+      bool kept = quantized_[u].lattice_groups == quantized_[u].groups;
+      (kept ? lossless : lossy).insert(work_.units[u].step);
     }
+    for (std::size_t s : lossless)
+      result.lossless_params += lossy.contains(s) ? 0u : 1u;
     for (std::size_t s : nonfinite)
       result.nonfinite.push_back(plan_.steps[s].spec.name);
     for (std::size_t s = 0; s < store_.count(); s++)

@@ -34,9 +34,12 @@ struct StageTimes {
 };
 
 struct ExecuteResult {
-  std::vector<std::string> md5;        // of each shard
-  QuantCounts quantized;               // over quantized params
-  CastCounts cast;                     // over the others
+  std::vector<std::string> md5;  // of each shard
+  QuantCounts quantized;         // over quantized params
+  CastCounts cast;               // over the others
+  // Params whose groups all kept their lattice (quantize/lattice.h), of those quantized in this
+  // run.
+  std::size_t lossless_params = 0;
   std::vector<std::string> nonfinite;  // params in which a NaN or an infinity was seen
   StageTimes times;
   double sync_seconds = 0;  // at the end, when only the disk was waited for

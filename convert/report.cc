@@ -150,6 +150,9 @@ std::string summary_text(const ConvertOptions& options, const Prepared& p,
     if (q.zero_groups) text += fmt::format(", {} of zeros", q.zero_groups);
     text += "\n";
   }
+  if (s.execute.lossless_params)
+    text += fmt::format("  exact          {} transcoded without loss\n",
+                        count_text(s.execute.lossless_params, "param"));
   if (q.square_weight > 0) {
     double ours = relative(q.square_error, q);
     double rtn = relative(q.rtn_square_error, q);
@@ -185,6 +188,8 @@ Json summary_json(const ConvertOptions& options, const Prepared& p, const Conver
   out.set("thread_seconds", std::move(times));
   Json counts = Json::object();
   counts.set("groups", q.groups).set("zero_groups", q.zero_groups);
+  counts.set("lattice_groups", q.lattice_groups);
+  counts.set("lossless_params", std::uint64_t{s.execute.lossless_params});
   counts.set("nan_values", q.nan_values + c.nan_values);
   counts.set("inf_values", q.inf_values + c.inf_values);
   counts.set("overflow_values", q.overflow_values + c.overflow_values);

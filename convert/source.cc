@@ -5,6 +5,12 @@
 
 namespace mlc {
 
+bool ElementReader::read_lattice(std::int64_t first, std::int64_t count, std::span<std::byte> out,
+                                 std::span<float>) const {
+  read(first, count, out);
+  return false;
+}
+
 std::int64_t SourceTensor::elements() const {
   std::int64_t n = 1;
   for (std::int64_t d : shape)

@@ -25,6 +25,13 @@ class ElementReader {
   // are multiples of the last dimension, or of kElementAlignment for a 1-D tensor (but for its
   // end). Thread-safe; Error(kBadInput) or Error(kIo).
   virtual void read(std::int64_t first, std::int64_t count, std::span<std::byte> out) const = 0;
+  // The same, and if the tensor is stored as small integers times a scale, one scale per 32
+  // elements (of which `count` and the last dimension are then multiples), NaN where a group has
+  // none, so that a scheme of 4 bits can take the integers over without loss
+  // (quantize/lattice.h, which also proves it; the sign that fits levels -7 to 8). False: only
+  // `out` was filled. kF32 as the tensor's dtype makes the proof quickest.
+  virtual bool read_lattice(std::int64_t first, std::int64_t count, std::span<std::byte> out,
+                            std::span<float> scales) const;
   // Memory that read() needs besides `out`, for `count` elements.
   virtual std::uint64_t scratch_bytes(std::int64_t count) const = 0;
 };

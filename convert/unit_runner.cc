@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "convert/elementwise.h"
+#include "quantize/lattice.h"
 
 namespace mlc {
 namespace {
@@ -55,6 +56,13 @@ std::byte* at_least(std::vector<std::byte>& buffer, std::size_t size) {
   return buffer.data();
 }
 
+// Rows that arrive as they are stored keep their groups.
+bool may_keep_lattice(const PlanStep& step, const RowSegment& segment, const Quantization& q,
+                      std::size_t cols) {
+  return step.quantized && holds_lattice(q) && !segment.transposed && cols % kLatticeGroup == 0 &&
+         step.transform.elementwise == Elementwise::kNone;
+}
+
 bool takes_directly(DType dtype) {
   return dtype == DType::kBF16 || dtype == DType::kF16 || dtype == DType::kF32;
 }
@@ -71,13 +79,19 @@ UnitRunner::Rows UnitRunner::gather(const PlanStep& step, const WorkUnit& unit) 
            .dtype = tensor.dtype,
            .rows = rows,
            .cols = src_cols,
-           .first = segment.dst_row + unit.row};
+           .first = segment.dst_row + unit.row,
+           .lattice = false};
   {
     Timed timed(times.read);
     std::size_t bytes = rows * src_cols * size;
     auto first = static_cast<std::uint64_t>(segment.src_row + unit.row);
     at_least(source_, bytes);
-    if (tensor.reader)
+    if (tensor.reader && may_keep_lattice(step, segment, *plan_.quantization, src_cols)) {
+      lattice_.resize(rows * src_cols / kLatticeGroup);
+      out.lattice = tensor.reader->read_lattice(static_cast<std::int64_t>(first * src_cols),
+                                                static_cast<std::int64_t>(rows * src_cols),
+                                                std::span(source_).first(bytes), lattice_);
+    } else if (tensor.reader)
       tensor.reader->read(static_cast<std::int64_t>(first * src_cols),
                           static_cast<std::int64_t>(rows * src_cols),
                           std::span(source_).first(bytes));
@@ -137,7 +151,11 @@ void UnitRunner::quantize(const PlanStep& step, Rows rows, Result& result) {
         .src = rows.data, .src_dtype = rows.dtype, .rows = rows.rows, .cols = rows.cols};
     block.q_weight = reinterpret_cast<std::uint32_t*>(at_least(codes_, rows.rows * words * 4));
     block.q_scale = at_least(scales_, rows.rows * groups * scale_size);
-    options_.quantizer(q, *options_.rule, block, options_.want_error, result.quantized);
+    if (rows.lattice)
+      group_quantize_lattice(q, *options_.rule, block, lattice_, options_.quantizer,
+                             options_.want_error, result.quantized);
+    else
+      options_.quantizer(q, *options_.rule, block, options_.want_error, result.quantized);
     if (q.model_dtype == DType::kF32)
       store_f32_as_bf16(reinterpret_cast<const float*>(scales_.data()),
                         at_least(stored_, rows.rows * groups * 2), rows.rows * groups);

@@ -31,6 +31,7 @@ class UnitRunner {
     std::size_t rows;
     std::size_t cols;
     std::int64_t first;  // row of the param
+    bool lattice;        // lattice_ holds a scale per 32 elements
   };
   Rows gather(const PlanStep& step, const WorkUnit& unit);
   void cast(const PlanStep& step, const Rows& rows, Result& result);
@@ -43,6 +44,7 @@ class UnitRunner {
   const ExecuteOptions& options_;
   ShardStore& store_;
   std::vector<std::byte> source_;
+  std::vector<float> lattice_;
   std::vector<std::byte> turned_;
   std::vector<std::byte> changed_;
   std::vector<std::byte> codes_;

@@ -129,6 +129,7 @@ QuantCounts& QuantCounts::operator+=(const QuantCounts& other) {
   nan_values += other.nan_values;
   inf_values += other.inf_values;
   overflow_values += other.overflow_values;
+  lattice_groups += other.lattice_groups;
   overflow_groups += other.overflow_groups;
   square_error += other.square_error;
   square_weight += other.square_weight;

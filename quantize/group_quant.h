@@ -25,6 +25,7 @@ struct QuantCounts {
   std::uint64_t nan_values = 0;       // NaN elements after the cast to T
   std::uint64_t inf_values = 0;       // infinities after the cast to T
   std::uint64_t overflow_values = 0;  // finite before the cast to T, infinite after
+  std::uint64_t lattice_groups = 0;   // taken without loss (quantize/lattice.h)
   // Groups with finite elements of which a runtime computes an infinite one: in float16 an element
   // of 65504 gives, divided by 7, the scale 9360, and 7 x 9360 = 65520 rounds to infinity.
   std::uint64_t overflow_groups = 0;
