@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "models/config_input.h"
 #include "models/model_config.h"
 #include "models/special_configs.h"
 
@@ -14,26 +15,6 @@ namespace {
 
 constexpr std::int64_t kMaxListLength = 4096;  // more than any model has layers
 
-std::string_view name_of(FieldType type) {
-  switch (type) {
-    case FieldType::kInt:
-      return "an integer";
-    case FieldType::kNumber:
-      return "a number";
-    case FieldType::kBool:
-      return "true or false";
-    case FieldType::kString:
-      return "text";
-    case FieldType::kObject:
-      return "an object";
-    case FieldType::kList:
-      return "a list";
-    case FieldType::kAny:
-      return "any value";
-  }
-  return "";
-}
-
 class Deriver {
  public:
   Deriver(const ConfigTable& table, const Json& object, const std::string& path,
@@ -41,6 +22,7 @@ class Deriver {
       : table_(table), path_(path), model_type_(model_type), source_(object) {}
 
   DerivedFields run() {
+    check_member_count(source_, path_);
     read_fields();
     for (const Step& step : table_.steps) {
       ConfigScope scope(fields_, source_);
@@ -55,35 +37,7 @@ class Deriver {
   std::string where(std::string_view key) const { return fmt::format("{}: {}", path_, key); }
 
   void check_type(const Field& field, const Json& value, std::string_view key) const {
-    if (field.type == FieldType::kAny) return;
-    if (value.is_null() && !field.otherwise.empty()) return;
-    bool fits = false;
-    switch (field.type) {
-      case FieldType::kInt:
-        value.as_int(where(key));  // its message says more: "1e9" is not a plain integer
-        return;
-      case FieldType::kNumber:
-        fits = value.is_number();
-        break;
-      case FieldType::kBool:
-        fits = value.is_bool();
-        break;
-      case FieldType::kString:
-        fits = value.is_string();
-        break;
-      case FieldType::kObject:
-        fits = value.is_object();
-        break;
-      case FieldType::kList:
-        fits = value.is_array();
-        break;
-      case FieldType::kAny:
-        break;
-    }
-    if (!fits)
-      bad_input("{}: {} must be {}, found {}", path_, key, name_of(field.type),
-                value.is_object() || value.is_array() ? "a list or an object"
-                                                      : printable(dump_json(value), 60));
+    check_field_type(field, value, where(key));
   }
 
   void read_fields() {
@@ -259,12 +213,15 @@ class Deriver {
     const Json& value = field(step.field);
     if (value.is_null()) return;
     // What an earlier reading did not know lies in kwargs, and is known again.
+    check_member_count(value, where(step.field));
     Json object = Json::object();
     for (const Json::Member& member : value.members(where(step.field)))
       if (member.first != "kwargs") object.set(member.first, member.second);
-    if (const Json* others = value.find("kwargs"))
+    if (const Json* others = value.find("kwargs")) {
+      check_member_count(*others, where(step.field));
       for (const Json::Member& member : others->members(where("kwargs")))
         object.set(member.first, member.second);
+    }
     DerivedFields inner = derive_fields(*step.nested, object, where(step.field), model_type_);
     inner.fields.set("kwargs", std::move(inner.rest));
     put(step.field, std::move(inner.fields));
@@ -353,20 +310,6 @@ class Deriver {
   std::vector<const Json::Member*> unused_;
   std::vector<std::string> warnings_;
 };
-
-// `table.flatten` laid over the top level.
-Json flattened(const ConfigTable& table, const Json& object, const std::string& path) {
-  Json flat = Json::object();
-  for (const Json::Member& member : object.members(path))
-    if (member.first != table.flatten) flat.set(member.first, member.second);
-  const Json& inner = *object.find(table.flatten);
-  for (const Json::Member& member : inner.members(fmt::format("{}: {}", path, table.flatten))) {
-    bool stays = std::find(table.top_wins.begin(), table.top_wins.end(), member.first) !=
-                 table.top_wins.end();
-    if (!stays || flat.find(member.first) == nullptr) flat.set(member.first, member.second);
-  }
-  return flat;
-}
 
 }  // namespace
 

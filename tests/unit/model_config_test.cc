@@ -253,6 +253,19 @@ TEST(ModelConfig, NestedConfigsKeepTheRest) {
   }
 }
 
+TEST(ModelConfig, RefusesMoreKeysThanAnyConfigHas) {
+  std::string keys;
+  for (int i = 0; i < 5000; i++)
+    keys += ", \"k" + std::to_string(i) + "\": 1";
+  std::string top = kLlama;
+  EXPECT_NE(message(top.insert(top.size() - 1, keys)).find(" keys, more than the 4096"),
+            std::string::npos);
+  std::string text = kLlama;
+  std::string outer = "{\"text_config\": " + text.insert(text.size() - 1, keys) + "}";
+  EXPECT_NE(message(outer, "ministral3").find("more than the 4096"), std::string::npos);
+  EXPECT_NE(message(outer, "gemma3").find("more than the 4096"), std::string::npos);
+}
+
 // A text model that is only named.
 TEST(ModelConfig, LlavaKnowsFourTextModelsByName) {
   Json source = read_json_file(
