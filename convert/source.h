@@ -63,6 +63,8 @@ struct Checkpoint {
   // order, or without index by data offset (docs/formats.md, "Order").
   std::vector<SourceTensor> tensors;
   std::vector<std::string> warnings;  // total_size wrong, header unusually large, ...
+  std::vector<std::string> notes;     // for the summary: what was decoded, merged or dropped
+  bool was_quantized = false;  // some weights were: the summary tells what quantizing again costs
   const SourceTensor* find(std::string_view name) const;  // nullptr if absent
   void build_lookup();                                    // readers call it last
 
