@@ -96,7 +96,10 @@ RunCommand setup(CLI::App& app) {
       ->capture_default_str()
       ->type_name("PATH");
   one_of(app.add_option("--source-format", o.source_format, "format of the checkpoint"),
-         {"auto", "huggingface-safetensor"});
+         {"auto", "huggingface-safetensor", "awq", "gptq"});
+  app.add_option("--lora-adapter", o.lora_adapter,
+                 "folder of a PEFT adapter, merged into the weights as they are read")
+      ->type_name("FOLDER");
   app.add_option(
          "--device", a->device,
          "accepted for mlc_llm's sake and not used: every byte is computed on the CPU, so that "

@@ -12,8 +12,10 @@
 #include "base/parallel.h"
 #include "base/tensor_cache.h"
 #include "base/units.h"
+#include "convert/lora.h"
 #include "convert/method.h"
 #include "convert/missing.h"
+#include "convert/packed.h"
 #include "models/models.h"
 
 namespace mlc {
@@ -92,6 +94,8 @@ std::string plan_id(const ConvertOptions& options, const Prepared& prepared) {
   add(options.numerics);
   add(options.method);
   add(prepared.plan.quantization->name);
+  for (const std::string& note : prepared.checkpoint.notes)
+    add(note);
   for (const SourceFile& f : prepared.checkpoint.files) {
     std::error_code error;
     auto time = std::filesystem::last_write_time(f.file->path(), error);
@@ -128,6 +132,35 @@ void write_partial(const OutputFolder& folder, std::string_view name, std::strin
   file.close();
 }
 
+// --source-format awq and gptq are safetensors whose linears are packed in that way.
+void check_packed_format(const Checkpoint& checkpoint, std::string_view format, PackedKind found) {
+  PackedKind wanted = format == "awq"    ? PackedKind::kAwq
+                      : format == "gptq" ? PackedKind::kGptq
+                                         : PackedKind::kNone;
+  if (wanted != PackedKind::kNone && found != wanted)
+    fail(ExitCode::kUsage, "--source-format {}: {} is a {} checkpoint", format,
+         printable(checkpoint.folder, 1024), packed_kind_name(found));
+}
+
+Checkpoint open_source(const ConvertOptions& options, const ModelConfig& config) {
+  std::string source = options.source == "auto" ? default_source(options.config) : options.source;
+  Checkpoint checkpoint = open_checkpoint(source, options.source_format);
+  PackedConfig packed = find_packed_config(checkpoint, config.source, config.path);
+  check_packed_format(checkpoint, options.source_format, packed.kind);
+  decode_packed(checkpoint, packed);
+  if (!options.lora_adapter.empty()) merge_lora(checkpoint, options.lora_adapter);
+  return checkpoint;
+}
+
+void ignore_zero_biases(const Checkpoint& checkpoint, Plan& plan) {
+  if (!checkpoint.was_quantized) return;
+  std::erase_if(plan.unused, [&](const std::string& name) {
+    if (!is_zero_bias(checkpoint, name)) return false;
+    plan.ignored.push_back({name, "bias of zeros beside a packed weight"});
+    return true;
+  });
+}
+
 void report_values(const ExecuteResult& result, Reporter& reporter) {
   const QuantCounts& q = result.quantized;
   const CastCounts& c = result.cast;
@@ -155,9 +188,9 @@ Prepared prepare_conversion(const ConvertOptions& options, Reporter& reporter) {
   Prepared prepared;
   std::vector<ParamSpec> params =
       expand_params(config, quantization.kind == QuantKind::kNone ? "no-quant" : "group-quant");
-  std::string source = options.source == "auto" ? default_source(options.config) : options.source;
-  prepared.checkpoint = open_checkpoint(source, options.source_format);
+  prepared.checkpoint = open_source(options, config);
   prepared.plan = build_plan(prepared.checkpoint, config, params, quantization);
+  ignore_zero_biases(prepared.checkpoint, prepared.plan);
   for (const std::string& warning : prepared.plan.warnings)
     reporter.warn(warning);
   const std::vector<std::string>& unused = prepared.plan.unused;
@@ -209,13 +242,14 @@ ConvertSummary run_conversion(const ConvertOptions& options, const Prepared& pre
     fail(ExitCode::kIo, "{}: not enough disk: {} needed, {} free", printable(options.output, 1024),
          bytes_text(missing), bytes_text(available));
   store.start();
-  summary.execute = execute_plan(plan, prepared.checkpoint,
-                                 {.rule = find_numeric_rule(options.numerics),
-                                  .quantizer = method.quantize,
-                                  .want_error = method.reports_error,
-                                  .threads = prepared.threads,
-                                  .max_memory = options.max_memory},
-                                 store, reporter);
+  summary.execute =
+      execute_plan(plan, prepared.checkpoint,
+                   {.rule = find_numeric_rule(options.numerics),
+                    .quantizer = method.quantize,
+                    .want_error = method.reports_error || prepared.checkpoint.was_quantized,
+                    .threads = prepared.threads,
+                    .max_memory = options.max_memory},
+                   store, reporter);
   // Every shard is complete, hashed and synced from here on.
   report_values(summary.execute, reporter);
   OutputFolder::Commit commit;

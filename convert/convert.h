@@ -25,6 +25,7 @@ struct ConvertOptions {
   std::string model_type = "auto";
   std::string source = "auto";  // auto: the folder of the config
   std::string source_format = "auto";
+  std::string lora_adapter;  // folder of a PEFT adapter to merge; empty: none
   std::string numerics = "mlc-2026";
   std::string method = "rtn";
   unsigned threads = 0;  // 0: all usable CPUs

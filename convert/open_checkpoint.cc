@@ -39,7 +39,8 @@ constexpr std::array kFormats = {
     SourceFormat{"auto", true},
     SourceFormat{"huggingface-torch", false},
     SourceFormat{"huggingface-safetensor", true},
-    SourceFormat{"awq", false},
+    SourceFormat{"awq", true},  // safetensors; convert/packed.h decodes them
+    SourceFormat{"gptq", true},
 };
 
 const OtherFormat* other_format(std::string_view file) {

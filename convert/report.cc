@@ -90,6 +90,8 @@ std::string plan_text(const Prepared& p) {
   text += fmt::format("\n{} ({}): {} in {}\n", p.plan.model_type, p.plan.quantization->name,
                       count_text(record_count(p.plan), "param"),
                       count_text(p.plan.shard_sizes.size(), "shard"));
+  for (const std::string& note : p.checkpoint.notes)
+    text += fmt::format("  source         {}\n", note);
   text += fmt::format("  read           {}\n", bytes_text(p.plan.read_bytes));
   text += fmt::format("  write          {}\n", bytes_text(p.plan.written_bytes));
   text += fmt::format("  disk needed    {}\n", bytes_text(p.disk_needed));
@@ -131,6 +133,7 @@ Json plan_json(const Prepared& p) {
   out.set("params", std::move(params));
   out.set("ignored", std::move(ignored));
   out.set("unused", strings_json(p.plan.unused));
+  out.set("notes", strings_json(p.checkpoint.notes));
   out.set("warnings", strings_json(p.plan.warnings));
   return out;
 }
@@ -144,6 +147,8 @@ std::string summary_text(const ConvertOptions& options, const Prepared& p,
                   count_text(p.plan.shard_sizes.size(), "shard"), bytes_text(p.plan.written_bytes));
   text += fmt::format("  model          {}, {} ({}, {})\n", p.plan.model_type,
                       p.plan.quantization->name, options.numerics, options.method);
+  for (const std::string& note : p.checkpoint.notes)
+    text += fmt::format("  source         {}\n", note);
   text += fmt::format("  bits per param {:.3f}\n", p.plan.bits_per_param());
   if (q.groups > 0) {
     text += fmt::format("  groups         {}", q.groups);
@@ -156,8 +161,9 @@ std::string summary_text(const ConvertOptions& options, const Prepared& p,
   if (q.square_weight > 0) {
     double ours = relative(q.square_error, q);
     double rtn = relative(q.rtn_square_error, q);
-    text += fmt::format("  relative MSE   {:.6f}, rtn {:.6f}, ratio {:.3f}\n", ours, rtn,
-                        rtn > 0 ? ours / rtn : 1.0);
+    text += fmt::format("  relative MSE   {:.6f}", ours);
+    if (rtn > 0) text += fmt::format(", rtn {:.6f}, ratio {:.3f}", rtn, ours / rtn);
+    text += "\n";
   }
   if (s.kept_shards)
     text +=
@@ -197,12 +203,13 @@ Json summary_json(const ConvertOptions& options, const Prepared& p, const Conver
   if (q.square_weight > 0) {
     Json error = Json::object();
     error.set("relative_mse", relative(q.square_error, q));
-    error.set("rtn_relative_mse", relative(q.rtn_square_error, q));
+    if (q.rtn_square_error > 0) error.set("rtn_relative_mse", relative(q.rtn_square_error, q));
     out.set("error", std::move(error));
   }
   Json md5 = strings_json(s.execute.md5);
   out.set("shard_md5", std::move(md5));
   out.set("nonfinite_params", strings_json(s.execute.nonfinite));
+  out.set("notes", strings_json(p.checkpoint.notes));
   out.set("warnings", strings_json(p.plan.warnings));
   return out;
 }
