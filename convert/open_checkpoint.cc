@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "convert/open_gguf.h"
 #include "convert/safetensors_index.h"
 #include "convert/source.h"
 
@@ -13,6 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSafetensors = ".safetensors";
+constexpr std::string_view kGguf = ".gguf";
+constexpr std::string_view kGgufFormat = "gguf";
 constexpr std::string_view kIndex = ".safetensors.index.json";
 
 // Weight files of other ecosystems, by the end of their names.
@@ -21,26 +24,26 @@ struct OtherFormat {
   std::string_view name;
 };
 constexpr std::array kOtherFormats = {
-    OtherFormat{".bin", "PyTorch"},  OtherFormat{".bin.index.json", "PyTorch"},
-    OtherFormat{".pt", "PyTorch"},   OtherFormat{".pth", "PyTorch"},
-    OtherFormat{".ckpt", "PyTorch"}, OtherFormat{".gguf", "GGUF"},
-    OtherFormat{".ggml", "GGML"},    OtherFormat{".npz", "numpy"},
-    OtherFormat{".npy", "numpy"},    OtherFormat{".h5", "TensorFlow"},
-    OtherFormat{".msgpack", "Flax"}, OtherFormat{".onnx", "ONNX"},
-    OtherFormat{".nemo", "NeMo"},
+    OtherFormat{".bin", "PyTorch"},   OtherFormat{".bin.index.json", "PyTorch"},
+    OtherFormat{".pt", "PyTorch"},    OtherFormat{".pth", "PyTorch"},
+    OtherFormat{".ckpt", "PyTorch"},  OtherFormat{".ggml", "GGML"},
+    OtherFormat{".npz", "numpy"},     OtherFormat{".npy", "numpy"},
+    OtherFormat{".h5", "TensorFlow"}, OtherFormat{".msgpack", "Flax"},
+    OtherFormat{".onnx", "ONNX"},     OtherFormat{".nemo", "NeMo"},
 };
 
 struct SourceFormat {
   std::string_view name;
   bool readable;
 };
-// mlc_llm's names.
+// mlc_llm's names, and gguf.
 constexpr std::array kFormats = {
     SourceFormat{"auto", true},
     SourceFormat{"huggingface-torch", false},
     SourceFormat{"huggingface-safetensor", true},
     SourceFormat{"awq", true},  // safetensors; convert/packed.h decodes them
     SourceFormat{"gptq", true},
+    SourceFormat{kGgufFormat, true},
 };
 
 const OtherFormat* other_format(std::string_view file) {
@@ -95,8 +98,23 @@ bool holds(const std::vector<std::string>& names, const std::string& name) {
   return std::binary_search(names.begin(), names.end(), name);
 }
 
-Checkpoint open_folder(const std::string& folder) {
+// The one GGUF model of a folder, whatever number of parts it has.
+Checkpoint open_gguf_folder(const std::string& folder, const std::vector<std::string>& files) {
+  std::vector<std::string> models;
+  for (const std::string& file : files)
+    if (models.empty() || models.back() != gguf_model_name(file))
+      models.push_back(gguf_model_name(file));
+  if (models.empty()) bad_input("{}: no *{} file", printable(folder, 1024), kGguf);
+  if (models.size() > 1)
+    bad_input("{}: several GGUF models ({}); name a file of one as the source",
+              printable(folder, 1024), printable_list(models));
+  return open_gguf(folder, files[0]);
+}
+
+Checkpoint open_folder(const std::string& folder, std::string_view format) {
   std::vector<std::string> names = list(folder);
+  std::vector<std::string> ggufs = ending_in(names, kGguf);
+  if (format == kGgufFormat) return open_gguf_folder(folder, ggufs);
   std::vector<std::string> files = ending_in(names, kSafetensors);
   std::vector<std::string> indices = ending_in(names, kIndex);
   const std::string index = std::string("model") + std::string(kIndex);
@@ -117,6 +135,7 @@ Checkpoint open_folder(const std::string& folder) {
               printable(folder, 1024), printable_list(indices));
   if (!files.empty()) return open_files(folder, files);
 
+  if (!ggufs.empty() && format == "auto") return open_gguf_folder(folder, ggufs);
   for (const std::string& name : names)
     if (const OtherFormat* other = other_format(name))
       unsupported(folder, fmt::format("found {} ({})", printable(name), other->name));
@@ -153,7 +172,7 @@ Checkpoint open_checkpoint(const std::string& source, std::string_view format) {
     fail(ExitCode::kUsage, "source '{}' does not exist", printable(source, 1024));
   if (error) io_error(source, "open", error.value());
   if (fs::is_directory(status)) {
-    Checkpoint checkpoint = open_folder(source);
+    Checkpoint checkpoint = open_folder(source, format);
     warn_of_pytorch(checkpoint);
     return checkpoint;
   }
@@ -161,6 +180,7 @@ Checkpoint open_checkpoint(const std::string& source, std::string_view format) {
   fs::path path(source);
   std::string folder = path.has_parent_path() ? path.parent_path().string() : ".";
   std::string name = path.filename().string();
+  if (name.ends_with(kGguf)) return open_gguf(folder, name);
   if (name.ends_with(kSafetensors)) return open_files(folder, {name});
   if (const OtherFormat* other = other_format(name))
     unsupported(source, fmt::format("is {}", other->name));

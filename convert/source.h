@@ -76,9 +76,11 @@ struct Checkpoint {
 //   a folder with model.safetensors.index.json (or one other *.safetensors.index.json),
 //   a folder with model.safetensors, which is then read alone,
 //   a folder with several *.safetensors, in the order of their names,
-//   one *.safetensors file, or one index file.
-// Nothing is ever written beside the source. `format` is a row of source_formats(): "auto" or
-// "huggingface-safetensor"; kUsage for an unknown one. Errors besides the reader's
+//   a folder with one GGUF model, in one file or several parts,
+//   one *.safetensors file, one index file, or one *.gguf file (a part of a split model stands for
+//   all its parts).
+// Nothing is ever written beside the source. `format` is a row of source_formats(): "auto",
+// "huggingface-safetensor" or "gguf"; kUsage for an unknown one. Errors besides the reader's
 // (convert/safetensors.h): kUsage when `source` does not exist, kBadInput when it holds no weights,
 // kUnsupported when it holds weights of another format.
 Checkpoint open_checkpoint(const std::string& source, std::string_view format);

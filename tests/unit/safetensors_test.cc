@@ -349,9 +349,9 @@ TEST_F(Folder, SaysWhatItFoundInstead) {
   EXPECT_NE(refusal("absent", ExitCode::kUsage).find("does not exist"), std::string::npos);
   write("notes.txt", "");
   EXPECT_NE(refusal("notes.txt", ExitCode::kBadInput).find("expected a folder"), std::string::npos);
-  write("model.gguf", "");
-  EXPECT_NE(refusal("", ExitCode::kUnsupported).find("found model.gguf (GGUF)"), std::string::npos);
-  EXPECT_NE(refusal("model.gguf", ExitCode::kUnsupported).find("is GGUF"), std::string::npos);
+  write("model.onnx", "");
+  EXPECT_NE(refusal("", ExitCode::kUnsupported).find("found model.onnx (ONNX)"), std::string::npos);
+  EXPECT_NE(refusal("model.onnx", ExitCode::kUnsupported).find("is ONNX"), std::string::npos);
   write("a.safetensors", bytes_named({"a"}));
   write("pytorch_model.bin", "");
   Checkpoint checkpoint = open();
