@@ -92,7 +92,7 @@ RunCommand setup(CLI::App& app) {
       ->type_name("NAME");
   app.add_option(
          "--source", o.source,
-         "checkpoint folder, .safetensors file or its index; auto: the folder of config.json")
+         "checkpoint folder, .safetensors or .gguf file, or index; auto: the folder of config.json")
       ->capture_default_str()
       ->type_name("PATH");
   one_of(app.add_option("--source-format", o.source_format, "format of the checkpoint"),
