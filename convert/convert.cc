@@ -91,6 +91,9 @@ std::string plan_id(const ConvertOptions& options, const Prepared& prepared) {
     sha.update(std::as_bytes(std::span(text)));
     sha.update(std::as_bytes(std::span("\n", 1)));
   };
+  // Raise it when the same options begin to give other bytes: an interrupted run of an older
+  // program is then started afresh.
+  add("bytes 1");
   add(options.numerics);
   add(options.method);
   add(prepared.plan.quantization->name);
@@ -161,18 +164,32 @@ void ignore_zero_biases(const Checkpoint& checkpoint, Plan& plan) {
   });
 }
 
-void report_values(const ExecuteResult& result, Reporter& reporter) {
+// One sentence for each kind of value that a model should not hold.
+std::vector<std::string> value_warnings(const ExecuteResult& result) {
   const QuantCounts& q = result.quantized;
   const CastCounts& c = result.cast;
+  std::vector<std::string> warnings;
   auto warn = [&](std::uint64_t n, std::string_view what) {
-    if (n) reporter.warn(fmt::format("{} {}", n, what));
+    if (n) warnings.push_back(fmt::format("{} {}", n, what));
   };
   warn(q.nan_values + c.nan_values, "NaN values in the weights");
   warn(q.inf_values + c.inf_values, "infinite values in the weights");
   warn(q.overflow_values + c.overflow_values,
        "weights are finite in the checkpoint and too large for the model's dtype");
+  warn(q.overflow_groups, "groups hold a weight that a runtime will dequantize to infinity");
   if (!result.nonfinite.empty())
-    reporter.warn("NaN or infinity in " + printable_list(result.nonfinite));
+    warnings.push_back("NaN or infinity in " + printable_list(result.nonfinite));
+  return warnings;
+}
+
+// mlc_llm takes a missing CONFIG for a wrong command line, too.
+void check_config_path(const std::string& config) {
+  std::error_code error;
+  if (!std::filesystem::exists(config, error))
+    fail(ExitCode::kUsage, "CONFIG {}: no such file or folder", printable(config, 1024));
+  if (std::filesystem::is_directory(config, error) &&
+      !std::filesystem::exists(config + "/config.json", error))
+    bad_input("{}: holds no config.json", printable(config, 1024));
 }
 
 }  // namespace
@@ -182,17 +199,16 @@ Prepared prepare_conversion(const ConvertOptions& options, Reporter& reporter) {
       named(find_quantization(options.quantization), "--quantization", options.quantization);
   named(find_numeric_rule(options.numerics), "--numerics", options.numerics);
   named(find_method(options.method), "--method", options.method);
+  check_config_path(options.config);
   ModelConfig config = load_model_config(options.config, options.model_type);
-  for (const std::string& warning : config.warnings)
-    reporter.warn(warning);
   Prepared prepared;
   std::vector<ParamSpec> params =
       expand_params(config, quantization.kind == QuantKind::kNone ? "no-quant" : "group-quant");
   prepared.checkpoint = open_source(options, config);
   prepared.plan = build_plan(prepared.checkpoint, config, params, quantization);
   ignore_zero_biases(prepared.checkpoint, prepared.plan);
-  for (const std::string& warning : prepared.plan.warnings)
-    reporter.warn(warning);
+  std::vector<std::string>& warnings = prepared.plan.warnings;
+  warnings.insert(warnings.begin(), config.warnings.begin(), config.warnings.end());
   const std::vector<std::string>& unused = prepared.plan.unused;
   if (!unused.empty()) {
     std::string text = fmt::format("{}: {} {} no place in a {} model: {}",
@@ -201,8 +217,10 @@ Prepared prepare_conversion(const ConvertOptions& options, Reporter& reporter) {
                                    config.model_type(), printable_list(unused));
     if (!options.allow_unused)
       bad_input("{}; is it the right --model-type? --allow-unused drops them", text);
-    reporter.warn("dropped: " + text);
+    warnings.push_back("dropped: " + text);
   }
+  for (const std::string& warning : warnings)
+    reporter.warn(warning);
   prepared.threads = options.threads ? options.threads : default_threads();
   prepared.peak_memory =
       planned_memory(prepared.plan, prepared.checkpoint, prepared.threads, options.max_memory);
@@ -251,7 +269,11 @@ ConvertSummary run_conversion(const ConvertOptions& options, const Prepared& pre
                     .max_memory = options.max_memory},
                    store, reporter);
   // Every shard is complete, hashed and synced from here on.
-  report_values(summary.execute, reporter);
+  summary.warnings = plan.warnings;
+  for (const std::string& warning : value_warnings(summary.execute)) {
+    reporter.warn(warning);
+    summary.warnings.push_back(warning);
+  }
   OutputFolder::Commit commit;
   TensorCache cache = index_of(plan, summary.execute.md5);
   for (std::string_view name : kIndex) {

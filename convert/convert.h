@@ -54,6 +54,7 @@ struct ConvertSummary {
   double seconds = 0;
   std::uint64_t peak_memory = 0;  // measured, resident set of the process
   std::vector<std::string> index_files;
+  std::vector<std::string> warnings;  // of the plan, and of the values seen
 };
 
 // Reads headers and builds the checked plan; writes nothing. Warnings go to the reporter.

@@ -172,6 +172,8 @@ std::string summary_text(const ConvertOptions& options, const Prepared& p,
                       static_cast<double>(p.plan.read_bytes) / 1e9 / std::max(s.seconds, 1e-9),
                       count_text(p.threads, "thread"));
   text += fmt::format("  peak memory    {}\n", bytes_text(s.peak_memory));
+  if (!s.warnings.empty())
+    text += fmt::format("  warnings       {}, listed above\n", s.warnings.size());
   return text;
 }
 
@@ -210,7 +212,7 @@ Json summary_json(const ConvertOptions& options, const Prepared& p, const Conver
   out.set("shard_md5", std::move(md5));
   out.set("nonfinite_params", strings_json(s.execute.nonfinite));
   out.set("notes", strings_json(p.checkpoint.notes));
-  out.set("warnings", strings_json(p.plan.warnings));
+  out.set("warnings", strings_json(s.warnings));
   return out;
 }
 
