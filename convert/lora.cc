@@ -138,7 +138,8 @@ class Merger {
     std::string path = (fs::path(folder) / "adapter_config.json").string();
     config_ = parse_lora_config(read_json_file(path), printable(path, 1024));
     adapter_ = open_adapter();
-    // Its size and time belong to what a resumed run must find again; it holds no elements.
+    // Its size and time belong to what a resumed run must find again. Elements are counted where
+    // they replace others.
     add_file({.name = "adapter_config.json", .file = std::make_shared<InputFile>(path)});
     first_file_ = checkpoint_.files.size();
     for (SourceFile file : adapter_.files) {
@@ -251,6 +252,9 @@ class Merger {
     expect(t, to.shape);
     claim(*base, t);
     used_[i] = true;
+    auto elements = static_cast<std::uint64_t>(t.elements());
+    checkpoint_.files[to.file].elements -= elements;
+    checkpoint_.files[first_file_ + t.file].elements += elements;
     to.dtype = t.dtype;
     to.offset = t.offset;
     to.nbytes = t.nbytes;

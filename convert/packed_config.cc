@@ -191,6 +191,7 @@ PackedConfig parse_packed_config(const Json& config, const std::string& where) {
                           [&](const Method& m) { return m.name == out.method; });
   if (row == kMethods.end()) {
     std::vector<std::string_view> known;
+    known.reserve(kMethods.size());
     for (const Method& m : kMethods)
       known.push_back(m.name);
     r.unsupported("quant_method", out.method, fmt::format("{}", fmt::join(known, ", ")));

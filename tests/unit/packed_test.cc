@@ -37,8 +37,8 @@ TEST(Packed, EveryTensorHasTheExpectedHash) {
         Family{"mxfp4/expected.json", true}}) {
     Json expected = read_json_file(test::golden_format(family.expected).string());
     for (const auto& [name, content] : expected.members("cases")) {
-      std::string folder = test::fs::path(family.expected).parent_path().string();
-      test::fs::path input = test::golden_format(family.one_folder ? folder : folder + "/" + name);
+      test::fs::path folder = test::fs::path(family.expected).parent_path();
+      test::fs::path input = test::golden_format(family.one_folder ? folder : folder / name);
       if (input.empty()) {
         skipped++;
         continue;
