@@ -96,7 +96,7 @@ RunCommand setup(CLI::App& app) {
       ->capture_default_str()
       ->type_name("PATH");
   one_of(app.add_option("--source-format", o.source_format, "format of the checkpoint"),
-         {"auto", "huggingface-safetensor", "awq", "gptq"});
+         {"auto", "huggingface-safetensor", "huggingface-torch", "awq", "gptq"});
   app.add_option("--lora-adapter", o.lora_adapter,
                  "folder of a PEFT adapter, merged into the weights as they are read")
       ->type_name("FOLDER");

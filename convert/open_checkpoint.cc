@@ -2,11 +2,13 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <optional>
 
 #include "base/error.h"
 #include "convert/open_gguf.h"
 #include "convert/safetensors_index.h"
 #include "convert/source.h"
+#include "convert/torch_checkpoint.h"
 
 namespace mlc {
 namespace {
@@ -17,6 +19,11 @@ constexpr std::string_view kSafetensors = ".safetensors";
 constexpr std::string_view kGguf = ".gguf";
 constexpr std::string_view kGgufFormat = "gguf";
 constexpr std::string_view kIndex = ".safetensors.index.json";
+constexpr std::string_view kTorchIndex = ".bin.index.json";
+constexpr std::string_view kTorchModel = "pytorch_model";
+// What torch.save is given as a name; in a folder only pytorch_model*.bin are weights (not
+// training_args.bin, optimizer.pt).
+constexpr std::array<std::string_view, 4> kTorchFiles = {".bin", ".pt", ".pth", ".ckpt"};
 
 // Weight files of other ecosystems, by the end of their names.
 struct OtherFormat {
@@ -24,12 +31,9 @@ struct OtherFormat {
   std::string_view name;
 };
 constexpr std::array kOtherFormats = {
-    OtherFormat{".bin", "PyTorch"},   OtherFormat{".bin.index.json", "PyTorch"},
-    OtherFormat{".pt", "PyTorch"},    OtherFormat{".pth", "PyTorch"},
-    OtherFormat{".ckpt", "PyTorch"},  OtherFormat{".ggml", "GGML"},
-    OtherFormat{".npz", "numpy"},     OtherFormat{".npy", "numpy"},
-    OtherFormat{".h5", "TensorFlow"}, OtherFormat{".msgpack", "Flax"},
-    OtherFormat{".onnx", "ONNX"},     OtherFormat{".nemo", "NeMo"},
+    OtherFormat{".ggml", "GGML"},     OtherFormat{".npz", "numpy"},    OtherFormat{".npy", "numpy"},
+    OtherFormat{".h5", "TensorFlow"}, OtherFormat{".msgpack", "Flax"}, OtherFormat{".onnx", "ONNX"},
+    OtherFormat{".nemo", "NeMo"},
 };
 
 struct SourceFormat {
@@ -37,9 +41,11 @@ struct SourceFormat {
   bool readable;
 };
 // mlc_llm's names, and gguf.
+constexpr std::string_view kAuto = "auto";
+constexpr std::string_view kTorchFormat = "huggingface-torch";
 constexpr std::array kFormats = {
-    SourceFormat{"auto", true},
-    SourceFormat{"huggingface-torch", false},
+    SourceFormat{kAuto, true},
+    SourceFormat{kTorchFormat, true},
     SourceFormat{"huggingface-safetensor", true},
     SourceFormat{"awq", true},  // safetensors; convert/packed.h decodes them
     SourceFormat{"gptq", true},
@@ -54,7 +60,8 @@ const OtherFormat* other_format(std::string_view file) {
 
 [[noreturn]] void unsupported(const std::string& path, std::string_view what) {
   fail(ExitCode::kUnsupported,
-       "{}: {}, but this version reads safetensors only; save the model again with "
+       "{}: {}, but this version reads safetensors, PyTorch and GGUF files; save the model again "
+       "with "
        "save_pretrained(safe_serialization=True)",
        printable(path, 1024), what);
 }
@@ -70,8 +77,7 @@ void check_format(std::string_view format) {
          known);
   }
   if (!row->readable)
-    fail(ExitCode::kUnsupported, "source format {}: this version reads huggingface-safetensor only",
-         format);
+    fail(ExitCode::kUnsupported, "source format {} is not supported by this version", format);
 }
 
 // Names of the files in a folder, sorted. A dangling link counts: opening it tells why.
@@ -111,10 +117,36 @@ Checkpoint open_gguf_folder(const std::string& folder, const std::vector<std::st
   return open_gguf(folder, files[0]);
 }
 
-Checkpoint open_folder(const std::string& folder, std::string_view format) {
-  std::vector<std::string> names = list(folder);
-  std::vector<std::string> ggufs = ending_in(names, kGguf);
-  if (format == kGgufFormat) return open_gguf_folder(folder, ggufs);
+std::vector<SourceTensor> torch_tensors(const std::shared_ptr<InputFile>& file,
+                                        std::vector<std::string>&) {
+  return read_torch(file);
+}
+
+Checkpoint open_torch(const std::string& folder, const std::vector<std::string>& names) {
+  return open_files(folder, names, torch_tensors);
+}
+
+// The PyTorch weights of a folder, if it has any.
+std::optional<Checkpoint> open_torch_folder(const std::string& folder,
+                                            const std::vector<std::string>& names) {
+  std::vector<std::string> indices = ending_in(names, kTorchIndex);
+  const std::string index = std::string(kTorchModel) + std::string(kTorchIndex);
+  const std::string single = std::string(kTorchModel) + ".bin";
+  if (holds(indices, index)) return open_indexed(folder, index, torch_tensors);
+  if (holds(names, single)) return open_torch(folder, {single});
+  if (indices.size() == 1) return open_indexed(folder, indices[0], torch_tensors);
+  if (indices.size() > 1)
+    bad_input("{}: several index files ({}); name one of them as the source",
+              printable(folder, 1024), printable_list(indices));
+  std::vector<std::string> files = ending_in(names, ".bin");
+  std::erase_if(files, [](const std::string& n) { return !n.starts_with(kTorchModel); });
+  if (files.empty()) return std::nullopt;
+  return open_torch(folder, files);
+}
+
+// The safetensors of a folder, if it has any.
+std::optional<Checkpoint> open_safetensors_folder(const std::string& folder,
+                                                  const std::vector<std::string>& names) {
   std::vector<std::string> files = ending_in(names, kSafetensors);
   std::vector<std::string> indices = ending_in(names, kIndex);
   const std::string index = std::string("model") + std::string(kIndex);
@@ -133,14 +165,27 @@ Checkpoint open_folder(const std::string& folder, std::string_view format) {
   if (indices.size() > 1)
     bad_input("{}: several index files ({}); name one of them as the source",
               printable(folder, 1024), printable_list(indices));
-  if (!files.empty()) return open_files(folder, files);
+  if (files.empty()) return std::nullopt;
+  return open_files(folder, files);
+}
 
-  if (!ggufs.empty() && format == "auto") return open_gguf_folder(folder, ggufs);
+Checkpoint open_folder(const std::string& folder, std::string_view format) {
+  std::vector<std::string> names = list(folder);
+  std::vector<std::string> ggufs = ending_in(names, kGguf);
+  if (format == kGgufFormat) return open_gguf_folder(folder, ggufs);
+  bool torch = format == kTorchFormat;
+  if (!torch)
+    if (std::optional<Checkpoint> found = open_safetensors_folder(folder, names))
+      return std::move(*found);
+  if (torch || format == kAuto)
+    if (std::optional<Checkpoint> found = open_torch_folder(folder, names))
+      return std::move(*found);
+  if (!ggufs.empty() && format == kAuto) return open_gguf_folder(folder, ggufs);
   for (const std::string& name : names)
     if (const OtherFormat* other = other_format(name))
       unsupported(folder, fmt::format("found {} ({})", printable(name), other->name));
-  bad_input("{}: no weights; looked for {}, {} and *{}", printable(folder, 1024), index, single,
-            kSafetensors);
+  bad_input("{}: no weights of source format {}; looked for *{}, *{}, {}*.bin and *{}",
+            printable(folder, 1024), format, kSafetensors, kIndex, kTorchModel, kTorchIndex);
 }
 
 // mlc_llm prefers PyTorch files where both formats lie side by side; their order may differ.
@@ -173,7 +218,7 @@ Checkpoint open_checkpoint(const std::string& source, std::string_view format) {
   if (error) io_error(source, "open", error.value());
   if (fs::is_directory(status)) {
     Checkpoint checkpoint = open_folder(source, format);
-    warn_of_pytorch(checkpoint);
+    if (checkpoint.files[0].name.ends_with(kSafetensors)) warn_of_pytorch(checkpoint);
     return checkpoint;
   }
 
@@ -182,11 +227,15 @@ Checkpoint open_checkpoint(const std::string& source, std::string_view format) {
   std::string name = path.filename().string();
   if (name.ends_with(kGguf)) return open_gguf(folder, name);
   if (name.ends_with(kSafetensors)) return open_files(folder, {name});
+  if (name.ends_with(kTorchIndex)) return open_indexed(folder, name, torch_tensors);
+  if (std::any_of(kTorchFiles.begin(), kTorchFiles.end(),
+                  [&](std::string_view suffix) { return name.ends_with(suffix); }))
+    return open_torch(folder, {name});
   if (const OtherFormat* other = other_format(name))
     unsupported(source, fmt::format("is {}", other->name));
   if (name.ends_with(".json")) return open_indexed(folder, name);
-  bad_input("{}: expected a folder, a *{} file or a *{} file", printable(source, 1024),
-            kSafetensors, kIndex);
+  bad_input("{}: expected a folder, a *{} or PyTorch file, or the index of several",
+            printable(source, 1024), kSafetensors);
 }
 
 }  // namespace mlc

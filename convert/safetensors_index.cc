@@ -106,9 +106,10 @@ std::string path_in(const std::string& folder, const std::string& name) {
 }
 
 // Opens one more file of the checkpoint and gives its tensors, which know their file.
-std::vector<SourceTensor> add_file(Checkpoint& checkpoint, const std::string& name) {
+std::vector<SourceTensor> add_file(Checkpoint& checkpoint, const std::string& name,
+                                   ReadTensors read) {
   auto file = std::make_shared<InputFile>(path_in(checkpoint.folder, name));
-  std::vector<SourceTensor> tensors = read_safetensors(*file, checkpoint.warnings);
+  std::vector<SourceTensor> tensors = read(file, checkpoint.warnings);
   std::uint64_t elements = 0;
   for (SourceTensor& t : tensors) {
     t.file = checkpoint.files.size();
@@ -229,7 +230,13 @@ SafetensorsIndex parse_safetensors_index(std::string_view text, const std::strin
   return index;
 }
 
-Checkpoint open_indexed(const std::string& folder, const std::string& index_name) {
+std::vector<SourceTensor> safetensors_tensors(const std::shared_ptr<InputFile>& file,
+                                              std::vector<std::string>& warnings) {
+  return read_safetensors(*file, warnings);
+}
+
+Checkpoint open_indexed(const std::string& folder, const std::string& index_name,
+                        ReadTensors read) {
   std::string path = path_in(folder, index_name);
   std::string where = printable(path, 1024);
   SafetensorsIndex index = parse_safetensors_index(read_file(path, kLimits.max_bytes), path);
@@ -239,7 +246,7 @@ Checkpoint open_indexed(const std::string& folder, const std::string& index_name
   checkpoint.folder = folder;
   Matcher matcher(index);
   for (const std::string& name : index.files)
-    for (SourceTensor& tensor : add_file(checkpoint, name))
+    for (SourceTensor& tensor : add_file(checkpoint, name, read))
       matcher.add(std::move(tensor));
   matcher.throw_unless_matched(where);
   if (!matcher.extra().empty())
@@ -256,11 +263,12 @@ Checkpoint open_indexed(const std::string& folder, const std::string& index_name
   return checkpoint;
 }
 
-Checkpoint open_files(const std::string& folder, const std::vector<std::string>& names) {
+Checkpoint open_files(const std::string& folder, const std::vector<std::string>& names,
+                      ReadTensors read) {
   Checkpoint checkpoint;
   checkpoint.folder = folder;
   for (const std::string& name : names) {
-    std::vector<SourceTensor> tensors = add_file(checkpoint, name);
+    std::vector<SourceTensor> tensors = add_file(checkpoint, name, read);
     if (checkpoint.tensors.empty())
       checkpoint.tensors = std::move(tensors);
     else

@@ -1,7 +1,9 @@
-// Checkpoints of several safetensors files, with or without model.safetensors.index.json.
+// Checkpoints of several files, with or without an index such as model.safetensors.index.json.
+// PyTorch's pytorch_model.bin.index.json has the same form.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,12 +29,20 @@ struct SafetensorsIndex {
 // is followed when the file is opened (the hub's cache consists of them).
 SafetensorsIndex parse_safetensors_index(std::string_view text, const std::string& where);
 
+// Reads the headers of one file of a format.
+using ReadTensors = std::vector<SourceTensor> (*)(const std::shared_ptr<InputFile>& file,
+                                                  std::vector<std::string>& warnings);
+std::vector<SourceTensor> safetensors_tensors(const std::shared_ptr<InputFile>& file,
+                                              std::vector<std::string>& warnings);
+
 // The files that the index names, below `folder`. Error(kBadInput), listing all names, when a file
 // is missing, when a file lacks a tensor, or when two files hold the same one. A tensor that the
 // index does not mention, and a wrong total_size, are warnings, as upstream takes no notice.
-Checkpoint open_indexed(const std::string& folder, const std::string& index_name);
+Checkpoint open_indexed(const std::string& folder, const std::string& index_name,
+                        ReadTensors read = safetensors_tensors);
 
 // Whole files in the order given, without index.
-Checkpoint open_files(const std::string& folder, const std::vector<std::string>& names);
+Checkpoint open_files(const std::string& folder, const std::vector<std::string>& names,
+                      ReadTensors read = safetensors_tensors);
 
 }  // namespace mlc

@@ -76,13 +76,15 @@ struct Checkpoint {
 //   a folder with model.safetensors.index.json (or one other *.safetensors.index.json),
 //   a folder with model.safetensors, which is then read alone,
 //   a folder with several *.safetensors, in the order of their names,
+//   a folder with pytorch_model.bin.index.json (or one other *.bin.index.json),
+//   a folder with pytorch_model.bin, or with several pytorch_model*.bin in the order of names,
 //   a folder with one GGUF model, in one file or several parts,
-//   one *.safetensors file, one index file, or one *.gguf file (a part of a split model stands for
-//   all its parts).
-// Nothing is ever written beside the source. `format` is a row of source_formats(): "auto",
-// "huggingface-safetensor" or "gguf"; kUsage for an unknown one. Errors besides the reader's
-// (convert/safetensors.h): kUsage when `source` does not exist, kBadInput when it holds no weights,
-// kUnsupported when it holds weights of another format.
+//   one *.safetensors, *.bin, *.pt, *.pth or *.ckpt file, one index file, or one *.gguf file (a
+//   part of a split model stands for all its parts).
+// Nothing is ever written beside the source. `format` is a row of source_formats(): "auto", or one
+// whose files alone are looked for in a folder; kUsage for an unknown one. Errors besides the
+// readers' (convert/safetensors.h, convert/torch_checkpoint.h): kUsage when `source` does not
+// exist, kBadInput when it holds no weights, kUnsupported when it holds weights of another format.
 Checkpoint open_checkpoint(const std::string& source, std::string_view format);
 
 // Values of --source-format that open_checkpoint knows by name.

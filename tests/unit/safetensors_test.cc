@@ -343,8 +343,7 @@ TEST_F(Folder, FollowsTheLinksOfTheHubsCache) {
 
 TEST_F(Folder, SaysWhatItFoundInstead) {
   EXPECT_NE(refusal("", ExitCode::kBadInput)
-                .find("no weights; looked for model.safetensors.index.json, model.safetensors and "
-                      "*.safetensors"),
+                .find("no weights of source format auto; looked for *.safetensors"),
             std::string::npos);
   EXPECT_NE(refusal("absent", ExitCode::kUsage).find("does not exist"), std::string::npos);
   write("notes.txt", "");
@@ -371,7 +370,7 @@ TEST_F(Folder, KnowsTheNamesOfFormats) {
   };
   EXPECT_EQ(code("auto"), ExitCode::kDone);
   EXPECT_EQ(code("huggingface-safetensor"), ExitCode::kDone);
-  EXPECT_EQ(code("huggingface-torch"), ExitCode::kUnsupported);
+  EXPECT_EQ(code("huggingface-torch"), ExitCode::kBadInput);  // none here
   EXPECT_EQ(code("safetensors"), ExitCode::kUsage);
   EXPECT_EQ(source_formats().front(), "auto");
 }
