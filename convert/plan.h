@@ -65,7 +65,7 @@ struct Plan {
 // Error(kBadInput): missing tensors (first ten with their nearest names, then a count), shapes that
 // do not fit. Error(kUnsupported): a param the quantization can't express.
 Plan build_plan(const Checkpoint& checkpoint, const ModelConfig& config,
-                const std::vector<ParamSpec>& params, const Quantization& quantization);
+                const std::vector<ParamSpec>& specs, const Quantization& quantization);
 
 std::string shard_name(std::size_t index);  // "params_shard_3.bin"
 
