@@ -12,6 +12,7 @@
 #include "base/parallel.h"
 #include "base/tensor_cache.h"
 #include "base/units.h"
+#include "convert/kept_params.h"
 #include "convert/lora.h"
 #include "convert/method.h"
 #include "convert/missing.h"
@@ -145,11 +146,19 @@ void check_packed_format(const Checkpoint& checkpoint, std::string_view format, 
          printable(checkpoint.folder, 1024), packed_kind_name(found));
 }
 
-Checkpoint open_source(const ConvertOptions& options, const ModelConfig& config) {
+Checkpoint open_source(const ConvertOptions& options, const ModelConfig& config,
+                       const Quantization& quantization) {
   std::string source = options.source == "auto" ? default_source(options.config) : options.source;
   Checkpoint checkpoint = open_checkpoint(source, options.source_format);
   PackedConfig packed = find_packed_config(checkpoint, config.source, config.path);
   check_packed_format(checkpoint, options.source_format, packed.kind);
+  if (keeps_packed(quantization)) {
+    if (!options.lora_adapter.empty())
+      fail(ExitCode::kUnsupported,
+           "--lora-adapter: {} keeps the codes of the checkpoint, and nothing can be added to them",
+           quantization.name);
+    return checkpoint;
+  }
   decode_packed(checkpoint, packed);
   if (!options.lora_adapter.empty()) merge_lora(checkpoint, options.lora_adapter);
   return checkpoint;
@@ -203,8 +212,9 @@ Prepared prepare_conversion(const ConvertOptions& options, Reporter& reporter) {
   ModelConfig config = load_model_config(options.config, options.model_type);
   Prepared prepared;
   std::vector<ParamSpec> params =
-      expand_params(config, quantization.kind == QuantKind::kNone ? "no-quant" : "group-quant");
-  prepared.checkpoint = open_source(options, config);
+      kept_params(expand_params(config, name_of(quantization.kind)), config, quantization);
+  prepared.checkpoint = open_source(options, config, quantization);
+  spread_scales(prepared.checkpoint, params, config, quantization);
   prepared.plan = build_plan(prepared.checkpoint, config, params, quantization);
   ignore_zero_biases(prepared.checkpoint, prepared.plan);
   std::vector<std::string>& warnings = prepared.plan.warnings;

@@ -89,6 +89,8 @@ class Execution {
   }
 
   ExecuteResult run() {
+    scan();
+    // Every scale of a whole param is known from here on.
     reporter_.begin("convert", pending_bytes());
     parallel_for(options_.threads, options_.threads, [&](std::size_t, unsigned) { worker(); });
     // Every shard is complete and hashed from here on; the kernel has been writing them out
@@ -135,10 +137,7 @@ class Execution {
   }
 
   std::uint64_t unit_bytes(const WorkUnit& unit) const {
-    const PlanStep& step = plan_.steps[unit.step];
-    const SourceTensor& t =
-        checkpoint_.tensors[step.sources[step.transform.segments[unit.segment].source]];
-    return static_cast<std::uint64_t>(unit.rows * col_count(t.shape)) * size_of(t.dtype);
+    return unit_source_bytes(plan_, checkpoint_, unit);
   }
 
   std::uint64_t pending_bytes() const {
@@ -148,8 +147,44 @@ class Execution {
     return sum;
   }
 
+  // A scale of a whole param needs all its elements, and the param may be larger than memory: its
+  // sources are read twice.
+  void scan() {
+    if (!plan_.quantization->scaled) return;
+    std::vector<std::size_t> units;
+    std::uint64_t bytes = 0;
+    for (std::size_t u = 0; u < work_.units.size(); u++) {
+      if (plan_.steps[work_.units[u].step].packer != Packer::kFp8) continue;
+      units.push_back(u);
+      bytes += unit_bytes(work_.units[u]);
+    }
+    reporter_.begin("scan", bytes);
+    std::vector<MaxAbs> parts(units.size());
+    std::atomic<std::size_t> next = 0;
+    parallel_for(options_.threads, options_.threads, [&](std::size_t, unsigned) {
+      UnitRunner runner(plan_, checkpoint_, options_, store_, scales_);
+      for (std::size_t i = next.fetch_add(1); i < units.size(); i = next.fetch_add(1)) {
+        throw_if_cancelled();
+        const WorkUnit& unit = work_.units[units[i]];
+        GatePass pass(gate_, unit_memory(plan_, checkpoint_, unit));
+        parts[i] = runner.scan(unit);
+        reporter_.advance(unit_bytes(unit));
+      }
+      std::lock_guard lock(mutex_);
+      times_ += runner.times;
+    });
+    reporter_.end();
+    // In the order of rows: units are, within a step.
+    std::vector<MaxAbs> whole(plan_.steps.size());
+    for (std::size_t i = 0; i < units.size(); i++)
+      whole[work_.units[units[i]].step].append(parts[i]);
+    scales_.resize(plan_.steps.size());
+    for (std::size_t s = 0; s < whole.size(); s++)
+      scales_[s] = fp8_scale(whole[s], *options_.rule);
+  }
+
   void worker() {
-    UnitRunner runner(plan_, checkpoint_, options_, store_);
+    UnitRunner runner(plan_, checkpoint_, options_, store_, scales_);
     try {
       while (!stop_) {
         throw_if_cancelled();
@@ -230,6 +265,7 @@ class Execution {
   ShardStore& store_;
   Reporter& reporter_;
   WorkList work_;
+  std::vector<float> scales_;  // by step
   MemoryGate gate_;
   std::vector<QuantCounts> quantized_;
   std::vector<CastCounts> cast_;

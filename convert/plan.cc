@@ -10,6 +10,7 @@
 #include "convert/missing.h"
 #include "convert/shard_packer.h"
 #include "models/models.h"
+#include "quantize/ft_pack.h"
 #include "quantize/group_quant.h"
 
 namespace mlc {
@@ -32,12 +33,8 @@ PlanRecord make_record(std::string name, std::vector<std::int64_t> shape, DType 
   return record;
 }
 
-void add_records(PlanStep& step, const Quantization& q) {
+void add_group_records(PlanStep& step, const Quantization& q) {
   const std::vector<std::int64_t>& shape = step.transform.shape;
-  if (!step.quantized) {
-    step.records.push_back(make_record(step.spec.name, shape, plain_dtype(step.spec, q)));
-    return;
-  }
   auto cols = static_cast<std::size_t>(shape.back());
   std::vector<std::int64_t> words = shape;
   std::vector<std::int64_t> groups = shape;
@@ -50,6 +47,54 @@ void add_records(PlanStep& step, const Quantization& q) {
   std::string module(module_of(step.spec.name));
   step.records.push_back(make_record(module + ".q_weight", words, DType::kU32));
   step.records.push_back(make_record(module + ".q_scale", groups, q.model_dtype));
+}
+
+void add_records(PlanStep& step, const Quantization& q) {
+  const std::vector<std::int64_t>& shape = step.transform.shape;
+  std::string module(module_of(step.spec.name));
+  switch (step.packer) {
+    case Packer::kCast:
+      step.records.push_back(make_record(step.spec.name, shape, plain_dtype(step.spec, q)));
+      break;
+    case Packer::kGroup:
+      add_group_records(step, q);
+      break;
+    case Packer::kFt:
+      step.records.push_back(
+          make_record(module + ".q_weight", {shape[1], shape[0] / 2}, DType::kI8));
+      step.records.push_back(make_record(module + ".q_scale", {1, shape[0]}, q.model_dtype));
+      break;
+    case Packer::kFp8:
+      step.records.push_back(make_record(module + ".q_weight", shape, q.weight_dtype));
+      if (q.scaled) step.records.push_back(make_record(module + ".q_scale", {1}, DType::kF32));
+      // Last here, though before q_scale in the model's own order.
+      if (q.calibrated)
+        step.records.push_back(make_record(module + ".q_calibration_scale", {1}, DType::kF32));
+      break;
+  }
+}
+
+// A record that is neither a float nor made by a packer keeps the source's bits.
+void check_kept(const PlanStep& step, const Checkpoint& checkpoint, const Quantization& q) {
+  if (step.packer != Packer::kCast) return;
+  DType kept = step.records[0].dtype;
+  if (kept == DType::kF16 || kept == DType::kBF16 || kept == DType::kF32) return;
+  for (std::size_t s : step.sources) {
+    const SourceTensor& t = checkpoint.tensors[s];
+    if (t.dtype == kept || (t.dtype == DType::kI32 && kept == DType::kU32)) continue;
+    fail(ExitCode::kUnsupported,
+         "tensor {} is {}, but {} takes checkpoints that are already quantized, with {} here",
+         printable(t.name), name_of(t.dtype), q.name, name_of(kept));
+  }
+}
+
+// FasterTransformer's tiles hold 64 inputs of four outputs.
+void lay_out_ft(PlanStep& step) {
+  if (step.transform.cols % kFtTile != 0)
+    fail(ExitCode::kUnsupported,
+         "{}: q4f16_ft needs layers with a multiple of {} inputs, this one has {}; use q4f16_1",
+         step.spec.name, kFtTile, step.transform.cols);
+  step.band_rows = kFtColumns;
 }
 
 // mlc_llm's loading order (docs/formats.md, "Order"): each source name, in file order, triggers the
@@ -164,13 +209,17 @@ PlanStep make_step(const Checkpoint& checkpoint, const ParamSpec& spec, const Qu
     if (tensors[i]->dtype == DType::kF8E8M0)
       fail(ExitCode::kUnsupported, "tensor {}: dtype {} is a block scale, not a weight",
            printable(tensors[i]->name), name_of(tensors[i]->dtype));
-  step.quantized = is_quantized(spec, q);
-  step.packed_kn = step.quantized && is_packed_kn(spec, q);
+  step.packer = packer_of(spec, q);
+  step.quantized = step.packer != Packer::kCast;
+  step.packed_kn = step.packer == Packer::kGroup && is_packed_kn(spec, q);
+  if (step.packer == Packer::kFt) lay_out_ft(step);
+  if (step.transform.side_by_side) step.band_rows = 1;
   if (step.quantized && spec.kind == ParamKind::kExperts && q.layout == Layout::kKN)
     fail(ExitCode::kUnsupported,
          "{}: experts have no layout in {} (no MLC runtime reads one); use {}_1", spec.name, q.name,
          q.name.substr(0, q.name.size() - 2));
   add_records(step, q);
+  check_kept(step, checkpoint, q);
   return step;
 }
 

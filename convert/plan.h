@@ -29,14 +29,17 @@ struct PlanRecord {
   std::uint64_t offset = 0;
 };
 
-// One param: gathered by `transform`, then quantized into two records or cast into one.
+// One param: gathered by `transform`, then made into records by `packer`.
 struct PlanStep {
   ParamSpec spec;
   std::vector<std::size_t> sources;  // indices into Checkpoint::tensors, in argument order
   Transform transform;
-  bool quantized = false;
+  Packer packer = Packer::kCast;
+  bool quantized = false;  // by any packer but kCast
   bool packed_kn = false;  // records are [words, rows] and [groups, rows]
   std::vector<PlanRecord> records;
+  // Units of work span segments (convert/work.h) and hold a multiple of this many rows; 0: no.
+  std::int64_t band_rows = 0;
 };
 
 struct IgnoredSource {

@@ -15,6 +15,34 @@ constexpr std::array<std::string_view, 4> kFinalFc = {"head", "lm_head", "lm_hea
 // is_moe_gate of the same file: a router has few outputs, and quantizing it would save nothing.
 constexpr std::int64_t kMaxGateRows = 256;
 
+// FasterTransformer's kernels take rows in multiples of eight, and give float16 (mlc_llm/
+// quantization/ft_quantization.py).
+bool is_ft_shaped(const ParamSpec& spec) {
+  return spec.out_dtype != DType::kF32 && spec.shape[0] % 8 == 0;
+}
+
+Packer group_packer(const ParamSpec& spec, const Quantization& q) {
+  if (spec.no_quantization) return Packer::kCast;
+  bool touched = false;
+  if (spec.kind == ParamKind::kLinear)
+    touched = !is_gate(spec) && (q.quantizes_final_fc || !is_final_fc(spec));
+  else if (spec.kind == ParamKind::kEmbedding)
+    touched = q.quantizes_embedding;
+  else
+    touched = spec.kind == ParamKind::kExperts;
+  return touched ? Packer::kGroup : Packer::kCast;
+}
+
+// Subtrees outside quantization are not left out, and experts are.
+Packer ft_packer(const ParamSpec& spec) {
+  if (spec.kind == ParamKind::kEmbedding) return Packer::kGroup;
+  if (spec.kind != ParamKind::kLinear) return Packer::kCast;
+  if (is_final_fc(spec) || !is_ft_shaped(spec)) return Packer::kGroup;
+  return is_gate(spec) ? Packer::kCast : Packer::kFt;
+}
+
+}  // namespace
+
 bool is_gate(const ParamSpec& spec) {
   return module_of(spec.name).ends_with("gate") && !spec.symbolic_rows &&
          spec.shape[0] <= kMaxGateRows;
@@ -24,29 +52,27 @@ bool is_final_fc(const ParamSpec& spec) {
   return std::find(kFinalFc.begin(), kFinalFc.end(), module_of(spec.name)) != kFinalFc.end();
 }
 
-}  // namespace
-
 std::string_view module_of(std::string_view param_name) {
   std::size_t dot = param_name.rfind('.');
   return dot == std::string_view::npos ? std::string_view() : param_name.substr(0, dot);
 }
 
-bool is_quantized(const ParamSpec& spec, const Quantization& quantization) {
-  if (quantization.kind == QuantKind::kNone || spec.no_quantization) return false;
-  switch (spec.kind) {
-    case ParamKind::kLinear:
-      return !is_gate(spec) && (quantization.quantizes_final_fc || !is_final_fc(spec));
-    case ParamKind::kEmbedding:
-      return quantization.quantizes_embedding;
-    case ParamKind::kExperts:
-      return true;
-    case ParamKind::kLinearBias:
-    case ParamKind::kNorm:
-    case ParamKind::kConv:
-    case ParamKind::kRaw:
-      return false;
+Packer packer_of(const ParamSpec& spec, const Quantization& quantization) {
+  switch (quantization.kind) {
+    case QuantKind::kGroup:
+      return group_packer(spec, quantization);
+    case QuantKind::kFt:
+      return ft_packer(spec);
+    case QuantKind::kPerTensor: {
+      bool linear = spec.kind == ParamKind::kLinear && !is_final_fc(spec) && !is_gate(spec);
+      return linear || spec.kind == ParamKind::kExperts ? Packer::kFp8 : Packer::kCast;
+    }
+    case QuantKind::kNone:
+    case QuantKind::kAwq:         // convert/kept_params.h has named its params
+    case QuantKind::kBlockScale:  // the same
+      return Packer::kCast;
   }
-  return false;
+  return Packer::kCast;
 }
 
 DType plain_dtype(const ParamSpec& spec, const Quantization& quantization) {

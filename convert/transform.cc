@@ -49,6 +49,35 @@ class Layout {
     append_all();
   }
 
+  // The sources lie side by side.
+  void concat_columns() {
+    std::int64_t total = 0;
+    out_.side_by_side = true;
+    for (std::size_t i = 0; i < sources_.size(); i++) {
+      const SourceTensor& s = *sources_[i];
+      if (s.shape.size() != 2 || s.shape[0] != out_.shape[0] ||
+          __builtin_add_overflow(total, s.shape[1], &total) || total > out_.shape[1])
+        wrong_shape(s, {out_.shape[0], out_.shape[1] / static_cast<std::int64_t>(sources_.size())});
+      if (s.dtype != sources_[0]->dtype)
+        bad_input("tensor {} is {}, but {}, which it is joined with for param {}, is {}",
+                  printable(s.name), name_of(s.dtype), printable(sources_[0]->name), spec_.name,
+                  name_of(sources_[0]->dtype));
+      add({.source = i, .rows = s.shape[0], .dst_col = total - s.shape[1]});
+    }
+    if (total != out_.shape[1])
+      bad_input(
+          "param {}: its {} sources have {} columns together, expected {} (the first is {} {})",
+          spec_.name, sources_.size(), total, out_.shape[1], printable(sources_[0]->name),
+          shape_text(sources_[0]->shape));
+  }
+
+  // The first of sources that are the same (their reader compares them).
+  void shared() {
+    for (const SourceTensor* s : sources_)
+      if (s->shape != out_.shape) wrong_shape(*s, out_.shape);
+    add({.rows = row_count(out_.shape)});
+  }
+
   // E tensors (or E groups of tensors joined along rows) become [E, rows, cols].
   void stack(std::size_t per_expert) {
     auto experts = static_cast<std::size_t>(out_.shape[0]);
@@ -189,6 +218,12 @@ Transform make_transform(const ParamSpec& spec, std::span<const SourceTensor* co
     case Op::kConcat:
       spec.shape.empty() ? layout.whole() : layout.concat();
       break;
+    case Op::kConcatColumns:
+      layout.concat_columns();
+      break;
+    case Op::kShared:
+      layout.shared();
+      break;
     case Op::kStack:
       layout.stack(1);
       break;
@@ -236,6 +271,10 @@ std::string_view op_name(Op op) {
       return "copy";
     case Op::kConcat:
       return "concat";
+    case Op::kConcatColumns:
+      return "concat_columns";
+    case Op::kShared:
+      return "shared";
     case Op::kStack:
       return "stack";
     case Op::kStackOfConcat:

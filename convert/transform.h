@@ -22,6 +22,7 @@ struct RowSegment {
   std::int64_t rows = 0;
   std::int64_t dst_row = 0;
   bool transposed = false;
+  std::int64_t dst_col = 0;  // other than 0 in joins of columns only (Transform::side_by_side)
 };
 
 // What happens to each element between reading and the cast; all but kNone are rare (norms, RWKV).
@@ -32,6 +33,8 @@ struct Transform {
   std::int64_t rows = 0;             // product of all dimensions but the last (1-D: shape[0])
   std::int64_t cols = 0;             // the last dimension (1-D: 1)
   std::vector<RowSegment> segments;  // cover [0, rows) without overlap
+  // Instead, all segments cover all rows, and different columns of them.
+  bool side_by_side = false;
   Elementwise elementwise = Elementwise::kNone;
   std::int64_t exponent = 0;  // kDivPow2
 };

@@ -1,10 +1,12 @@
 #include "convert/unit_runner.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
 #include "base/error.h"
 #include "convert/elementwise.h"
+#include "quantize/ft_pack.h"
 #include "quantize/lattice.h"
 
 namespace mlc {
@@ -59,8 +61,13 @@ std::byte* at_least(std::vector<std::byte>& buffer, std::size_t size) {
 // Rows that arrive as they are stored keep their groups.
 bool may_keep_lattice(const PlanStep& step, const RowSegment& segment, const Quantization& q,
                       std::size_t cols) {
-  return step.quantized && holds_lattice(q) && !segment.transposed && cols % kLatticeGroup == 0 &&
-         step.transform.elementwise == Elementwise::kNone;
+  return step.packer == Packer::kGroup && holds_lattice(q) && !segment.transposed &&
+         cols % kLatticeGroup == 0 && step.transform.elementwise == Elementwise::kNone;
+}
+
+// Codes and block scales of quantized checkpoints: their bits are not to be changed.
+bool is_kept(DType dtype) {
+  return dtype != DType::kF16 && dtype != DType::kBF16 && dtype != DType::kF32;
 }
 
 bool takes_directly(DType dtype) {
@@ -115,6 +122,64 @@ UnitRunner::Rows UnitRunner::gather(const PlanStep& step, const WorkUnit& unit) 
   return out;
 }
 
+// Pieces of several segments as one block of rows.
+UnitRunner::Rows UnitRunner::gather_band(const PlanStep& step, const WorkUnit& unit,
+                                         CastCounts& counts) {
+  const Transform& t = step.transform;
+  auto cols = static_cast<std::size_t>(t.cols);
+  // Sources of several dtypes meet in the model's, which is where they go anyway.
+  Rows band{.data = nullptr,
+            .dtype = step.quantized ? plan_.quantization->model_dtype
+                                    : checkpoint_.tensors[step.sources[0]].dtype,
+            .rows = static_cast<std::size_t>(unit.rows),
+            .cols = cols,
+            .first = unit.row,
+            .lattice = false};
+  std::size_t size = size_of(band.dtype);
+  std::byte* to = at_least(band_, band.rows * cols * size);
+  for (std::size_t g = 0; g < t.segments.size(); g++) {
+    const RowSegment& segment = t.segments[g];
+    const std::vector<std::int64_t>& shape =
+        checkpoint_.tensors[step.sources[segment.source]].shape;
+    std::int64_t given = segment.transposed ? col_count(shape) : segment.rows;
+    std::int64_t begin = std::max(unit.row, segment.dst_row);
+    std::int64_t end = std::min(unit.row + unit.rows, segment.dst_row + given);
+    if (begin >= end) continue;
+    WorkUnit piece{unit.step, g, begin - segment.dst_row, end - begin};
+    if (segment.transposed) piece = {unit.step, g, 0, segment.rows};  // the band is the whole param
+    Rows rows = gather(step, piece);
+    Timed timed(times.transform);
+    std::byte* at = to + static_cast<std::size_t>(begin - unit.row) * cols * size;
+    std::size_t n = rows.rows * rows.cols;
+    if (rows.dtype != band.dtype) {
+      cast_elements(rows.dtype, rows.data, band.dtype, at, n, counts);
+    } else if (t.side_by_side) {
+      at += static_cast<std::size_t>(segment.dst_col) * size;
+      for (std::size_t r = 0; r < rows.rows; r++)
+        std::memcpy(at + r * cols * size, rows.data + r * rows.cols * size, rows.cols * size);
+    } else {
+      std::memcpy(at, rows.data, n * size);
+    }
+  }
+  band.data = to;
+  return band;
+}
+
+void UnitRunner::to_model_dtype(Rows& rows, CastCounts& counts) {
+  DType to = plan_.quantization->model_dtype;
+  if (rows.dtype == to) return;
+  std::size_t n = rows.rows * rows.cols;
+  std::byte* cast = at_least(cast_, n * size_of(to));
+  cast_elements(rows.dtype, rows.data, to, cast, n, counts);
+  rows.data = cast;
+  rows.dtype = to;
+}
+
+void UnitRunner::keep(const PlanStep& step, const Rows& rows, Result& result) {
+  const PlanRecord& record = step.records[0];
+  write(record, rows, step, rows.data, size_of(record.dtype), rows.cols, result);
+}
+
 void UnitRunner::cast(const PlanStep& step, const Rows& rows, Result& result) {
   const PlanRecord& record = step.records[0];
   std::size_t n = rows.rows * rows.cols;
@@ -150,20 +215,59 @@ void UnitRunner::quantize(const PlanStep& step, Rows rows, Result& result) {
     GroupQuantBlock block{
         .src = rows.data, .src_dtype = rows.dtype, .rows = rows.rows, .cols = rows.cols};
     block.q_weight = reinterpret_cast<std::uint32_t*>(at_least(codes_, rows.rows * words * 4));
-    block.q_scale = at_least(scales_, rows.rows * groups * scale_size);
+    block.q_scale = at_least(packed_scales_, rows.rows * groups * scale_size);
     if (rows.lattice)
       group_quantize_lattice(q, *options_.rule, block, lattice_, options_.quantizer,
                              options_.want_error, result.quantized);
     else
       options_.quantizer(q, *options_.rule, block, options_.want_error, result.quantized);
     if (q.model_dtype == DType::kF32)
-      store_f32_as_bf16(reinterpret_cast<const float*>(scales_.data()),
+      store_f32_as_bf16(reinterpret_cast<const float*>(packed_scales_.data()),
                         at_least(stored_, rows.rows * groups * 2), rows.rows * groups);
   }
   bool narrowed = q.model_dtype == DType::kF32;
   write(step.records[0], rows, step, codes_.data(), 4, words, result);
-  write(step.records[1], rows, step, narrowed ? stored_.data() : scales_.data(),
+  write(step.records[1], rows, step, narrowed ? stored_.data() : packed_scales_.data(),
         narrowed ? 2 : scale_size, groups, result);
+}
+
+void UnitRunner::quantize_ft(const PlanStep& step, const Rows& rows, Result& result) {
+  std::byte* codes = at_least(codes_, rows.rows * rows.cols / 2);
+  std::byte* scales = at_least(packed_scales_, rows.rows * 2);
+  {
+    Timed timed(times.quantize);
+    ft_quantize(*options_.rule, {.src = reinterpret_cast<const std::uint16_t*>(rows.data),
+                                 .rows = rows.rows,
+                                 .cols = rows.cols,
+                                 .q_weight = reinterpret_cast<std::uint8_t*>(codes),
+                                 .q_scale = reinterpret_cast<std::uint16_t*>(scales)});
+  }
+  write(step.records[0], rows, step, codes, 1, rows.cols / 2, result);
+  write(step.records[1], rows, step, scales, 2, 1, result);
+}
+
+void UnitRunner::quantize_fp8(const PlanStep& step, const WorkUnit& unit, Rows rows,
+                              Result& result) {
+  const Quantization& q = *plan_.quantization;
+  float scale = q.scaled ? scales_[unit.step] : 1.0f;
+  std::byte* codes = at_least(codes_, rows.rows * rows.cols);
+  {
+    Timed timed(times.quantize);
+    to_model_dtype(rows, result.cast);
+    fp8_.quantize(reinterpret_cast<const std::uint16_t*>(rows.data), rows.rows * rows.cols, scale,
+                  q.weight_dtype, reinterpret_cast<std::uint8_t*>(codes));
+  }
+  write(step.records[0], rows, step, codes, 1, rows.cols, result);
+  if (unit.segment != 0 || unit.row != 0) return;
+  // What is one number for the whole param is written with its first rows. Nothing is calibrated
+  // yet: 1 leaves the activations as they are.
+  const float numbers[] = {scale, 1.0f};
+  Rows one{
+      .data = nullptr, .dtype = DType::kF32, .rows = 1, .cols = 1, .first = 0, .lattice = false};
+  for (std::size_t r = 1; r < step.records.size(); r++) {
+    store_f32_as_bf16(&numbers[r - 1], at_least(stored_, 2), 1);
+    write(step.records[r], one, step, stored_.data(), 2, 1, result);
+  }
 }
 
 void UnitRunner::write(const PlanRecord& record, const Rows& rows, const PlanStep& step,
@@ -190,12 +294,30 @@ void UnitRunner::write(const PlanRecord& record, const Rows& rows, const PlanSte
 UnitRunner::Result UnitRunner::run(const WorkUnit& unit) {
   const PlanStep& step = plan_.steps[unit.step];
   Result result;
-  Rows rows = gather(step, unit);
-  if (step.quantized)
-    quantize(step, rows, result);
-  else
-    cast(step, rows, result);
+  Rows rows = unit.segment == kBand ? gather_band(step, unit, result.cast) : gather(step, unit);
+  switch (step.packer) {
+    case Packer::kCast:
+      is_kept(step.records[0].dtype) ? keep(step, rows, result) : cast(step, rows, result);
+      break;
+    case Packer::kGroup:
+      quantize(step, rows, result);
+      break;
+    case Packer::kFt:
+      quantize_ft(step, rows, result);
+      break;
+    case Packer::kFp8:
+      quantize_fp8(step, unit, rows, result);
+      break;
+  }
   return result;
+}
+
+MaxAbs UnitRunner::scan(const WorkUnit& unit) {
+  Rows rows = gather(plan_.steps[unit.step], unit);
+  Timed timed(times.quantize);
+  CastCounts counted_later;
+  to_model_dtype(rows, counted_later);
+  return max_abs(reinterpret_cast<const std::uint16_t*>(rows.data), rows.rows * rows.cols);
 }
 
 }  // namespace mlc

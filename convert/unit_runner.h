@@ -5,15 +5,18 @@
 
 #include "convert/execute.h"
 #include "convert/work.h"
+#include "quantize/fp8_pack.h"
 
 namespace mlc {
 
 // One per thread; its buffers are reused from unit to unit.
 class UnitRunner {
  public:
+  // `scales`: of each step whose scale is one number for the whole param; made of scan()'s results
+  // before run() is called.
   UnitRunner(const Plan& plan, const Checkpoint& checkpoint, const ExecuteOptions& options,
-             ShardStore& store)
-      : plan_(plan), checkpoint_(checkpoint), options_(options), store_(store) {}
+             ShardStore& store, const std::vector<float>& scales)
+      : plan_(plan), checkpoint_(checkpoint), options_(options), store_(store), scales_(scales) {}
 
   struct Result {
     std::vector<std::size_t> complete;  // shards whose last byte this unit wrote
@@ -21,6 +24,8 @@ class UnitRunner {
     CastCounts cast;
   };
   Result run(const WorkUnit& unit);
+  // The largest magnitude among the unit's elements, cast to the model dtype; writes nothing.
+  MaxAbs scan(const WorkUnit& unit);
 
   StageTimes times;
 
@@ -34,8 +39,13 @@ class UnitRunner {
     bool lattice;        // lattice_ holds a scale per 32 elements
   };
   Rows gather(const PlanStep& step, const WorkUnit& unit);
+  Rows gather_band(const PlanStep& step, const WorkUnit& unit, CastCounts& counts);
+  void to_model_dtype(Rows& rows, CastCounts& counts);
   void cast(const PlanStep& step, const Rows& rows, Result& result);
+  void keep(const PlanStep& step, const Rows& rows, Result& result);
   void quantize(const PlanStep& step, Rows rows, Result& result);
+  void quantize_ft(const PlanStep& step, const Rows& rows, Result& result);
+  void quantize_fp8(const PlanStep& step, const WorkUnit& unit, Rows rows, Result& result);
   void write(const PlanRecord& record, const Rows& rows, const PlanStep& step,
              const std::byte* data, std::size_t element, std::size_t per_row, Result& result);
 
@@ -43,12 +53,16 @@ class UnitRunner {
   const Checkpoint& checkpoint_;
   const ExecuteOptions& options_;
   ShardStore& store_;
+  const std::vector<float>& scales_;
+  Fp8Quantizer fp8_;
   std::vector<std::byte> source_;
   std::vector<float> lattice_;
   std::vector<std::byte> turned_;
+  std::vector<std::byte> band_;
   std::vector<std::byte> changed_;
+  std::vector<std::byte> cast_;
   std::vector<std::byte> codes_;
-  std::vector<std::byte> scales_;
+  std::vector<std::byte> packed_scales_;
   std::vector<std::byte> stored_;
   std::vector<std::byte> columns_;
 };

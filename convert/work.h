@@ -13,10 +13,12 @@ namespace mlc {
 
 struct WorkUnit {
   std::size_t step = 0;
-  std::size_t segment = 0;
-  std::int64_t row = 0;  // first row within the segment
+  std::size_t segment = 0;  // kBand: all that the rows touch
+  std::int64_t row = 0;     // first row within the segment; of a band: within the param
   std::int64_t rows = 0;
 };
+// For packers that need whole bands of rows together, wherever these come from.
+inline constexpr std::size_t kBand = static_cast<std::size_t>(-1);
 
 struct WorkList {
   std::vector<WorkUnit> units;  // in output order
@@ -24,6 +26,10 @@ struct WorkList {
   // this plus the hash buffers is the conversion's peak.
   std::uint64_t largest_unit_bytes = 0;
 };
+
+// What a unit reads.
+std::uint64_t unit_source_bytes(const Plan& plan, const Checkpoint& checkpoint,
+                                const WorkUnit& unit);
 
 // Memory that one unit needs.
 std::uint64_t unit_memory(const Plan& plan, const Checkpoint& checkpoint, const WorkUnit& unit);

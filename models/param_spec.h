@@ -26,6 +26,8 @@ enum class ParamKind : std::uint8_t {
 enum class Op : std::uint8_t {
   kCopy,                 // D(x)
   kConcat,               // join along rows (axis 0)
+  kConcatColumns,        // join along columns (axis 1): tensors that lie as [in, out]
+  kShared,               // all sources hold the same; the first counts
   kStack,                // E x [o, i] -> [E, o, i]
   kStackOfConcat,        // e0.gate, e0.up, e1.gate, ... -> [E, 2 o, i], gate rows first
   kTranspose,            // [a, b] -> [b, a]: GPT-2 stores Conv1D weights

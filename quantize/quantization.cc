@@ -57,11 +57,44 @@ constexpr std::array kQuantizations = {
                  .model_dtype = DType::kF32,
                  .bits = 4,
                  .group_size = 32},
+    Quantization{.name = "q4f16_autoawq", .kind = QuantKind::kAwq, .model_dtype = DType::kF16},
+    // Bits and group size are those of the fallback (mlc_llm: fallback_group_quantize).
+    Quantization{.name = "q4f16_ft",
+                 .kind = QuantKind::kFt,
+                 .model_dtype = DType::kF16,
+                 .bits = 4,
+                 .group_size = 32},
+    Quantization{.name = "e5m2_e5m2_f16",
+                 .kind = QuantKind::kPerTensor,
+                 .model_dtype = DType::kF16,
+                 .quantizes_embedding = false,
+                 .quantizes_final_fc = false,
+                 .weight_dtype = DType::kF8E5M2},
+    Quantization{.name = "e4m3_e4m3_f16",
+                 .kind = QuantKind::kPerTensor,
+                 .model_dtype = DType::kF16,
+                 .quantizes_embedding = false,
+                 .quantizes_final_fc = false,
+                 .scaled = true,
+                 .calibrated = true},
+    Quantization{.name = "e4m3_e4m3_f16_max_calibrate",
+                 .kind = QuantKind::kPerTensor,
+                 .model_dtype = DType::kF16,
+                 .quantizes_embedding = false,
+                 .quantizes_final_fc = false,
+                 .scaled = true},
+    Quantization{.name = "fp8_e4m3fn_bf16_block_scale",
+                 .kind = QuantKind::kBlockScale,
+                 .model_dtype = DType::kBF16},
+    Quantization{.name = "fp8_e4m3fn_bf16_block_scale_static_activation",
+                 .kind = QuantKind::kBlockScale,
+                 .model_dtype = DType::kBF16,
+                 .static_activation = true},
 };
 
 consteval bool groups_hold_whole_words() {
   for (const Quantization& q : kQuantizations) {
-    if (q.kind == QuantKind::kNone) continue;
+    if (q.kind != QuantKind::kGroup && q.kind != QuantKind::kFt) continue;
     if (q.bits < 2 || q.bits > 8 || q.group_size <= 0 ||
         q.group_size > static_cast<int>(kMaxGroupSize) || q.group_size % q.codes_per_word() != 0)
       return false;
@@ -83,6 +116,24 @@ auto find_by_name(const Rows& rows, std::string_view name) {
 }
 
 }  // namespace
+
+std::string_view name_of(QuantKind kind) {
+  switch (kind) {
+    case QuantKind::kNone:
+      return "no-quant";
+    case QuantKind::kGroup:
+      return "group-quant";
+    case QuantKind::kFt:
+      return "ft-quant";
+    case QuantKind::kAwq:
+      return "awq";
+    case QuantKind::kPerTensor:
+      return "per-tensor-quant";
+    case QuantKind::kBlockScale:
+      return "block-scale-quant";
+  }
+  return "";
+}
 
 std::span<const Quantization> quantizations() { return kQuantizations; }
 const Quantization* find_quantization(std::string_view name) {

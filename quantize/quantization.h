@@ -14,9 +14,16 @@
 namespace mlc {
 
 enum class QuantKind : std::uint8_t {
-  kNone,   // cast to model_dtype
-  kGroup,  // groups of `group_size` along the last axis share one scale
+  kNone,        // cast to model_dtype
+  kGroup,       // groups of `group_size` along the last axis share one scale
+  kFt,          // a scale per output row, interleaved as FasterTransformer reads it; else groups
+  kAwq,         // kept as the checkpoint has it: qweight, qzeros, scales
+  kPerTensor,   // 8-bit floats with one scale per tensor, or none
+  kBlockScale,  // kept as the checkpoint has it: 8-bit floats with a scale per block
 };
+
+// mlc_llm's word for it: "group-quant".
+std::string_view name_of(QuantKind kind);
 
 // Where the packed axis lies. kNK: q_weight [out, words], q_scale [out, groups]. kKN: both
 // transposed for linear params (embeddings stay NK).
@@ -31,6 +38,10 @@ struct Quantization {
   Layout layout = Layout::kNK;
   bool quantizes_embedding = true;
   bool quantizes_final_fc = true;
+  DType weight_dtype = DType::kF8E4M3FN;  // kPerTensor, kBlockScale
+  bool scaled = false;                    // kPerTensor: q_scale is stored, and divided by
+  bool calibrated = false;         // kPerTensor: q_calibration_scale is stored, to be filled later
+  bool static_activation = false;  // kBlockScale: activation_scale is stored
 
   constexpr int codes_per_word() const { return 32 / bits; }
   constexpr int max_int() const { return (1 << (bits - 1)) - 1; }  // M: code 0 stands for -M

@@ -95,6 +95,21 @@ TEST_F(GoldenConvert, EveryConversionIsByteIdentical) {
   EXPECT_GE(conversions, 40);
 }
 
+// The index is the one that mlc_llm writes beside the checkpoint: sorted names.
+TEST_F(GoldenConvert, AwqIsByteIdentical) {
+  fs::path golden = fs::path(MLC_TEST_DATA) / "golden" / "awq";
+  fs::path source = out_.string() + "-awq";
+  fs::remove_all(source);
+  fs::copy(golden.parent_path() / "formats" / "awq" / "tiny-g128", source);
+  fs::copy(golden / "model.safetensors.index.json", source);
+  convert(source, "q4f16_autoawq", 2);
+  fs::remove_all(source);
+  std::string index = slurp(out_ / "ndarray-cache.json");
+  EXPECT_EQ(slurp(golden / "tiny-g128-q4f16_autoawq.ndarray-cache.json"), index);
+  std::string shard = md5_of(slurp(out_ / "params_shard_0.bin"));
+  EXPECT_NE(index.find("\"md5sum\": \"" + shard + "\""), std::string::npos);
+}
+
 TEST_F(GoldenConvert, AnyNumberOfThreadsGivesTheSameBytes) {
   for (const char* quantization : {"q4f16_1", "q4f16_0", "q3f16_1", "q0f32"}) {
     std::map<std::string, std::string> first;

@@ -101,6 +101,9 @@ inline std::vector<double> plain_elements(const ParamSpec& spec,
         for (std::int64_t v = 0; v < args.value; v++)
           copy_row(head * (args.nope + args.value) + args.nope + v);
       break;
+    case Op::kConcatColumns:  // of kept codes only, which this test does not make
+    case Op::kShared:
+      break;
     case Op::kDivPow2:  // of the cast value: see plain_param
       out = first;
       break;

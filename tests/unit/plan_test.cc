@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "convert/kept_params.h"
 #include "models/models.h"
 #include "tests/unit/source_shapes.h"
 
@@ -15,25 +16,9 @@ using namespace mlc;
 
 namespace {
 
-// A checkpoint of the right shapes that exists only as headers, with names in sorted order, as
-// save_pretrained writes them.
-Checkpoint headers_for(const std::vector<ParamSpec>& params) {
-  Checkpoint checkpoint;
-  checkpoint.folder = "memory";
-  checkpoint.files.push_back({"model.safetensors", nullptr, 0});
-  for (const auto& [name, shape] : source_shapes(params)) {
-    SourceTensor t{.name = name, .dtype = DType::kBF16, .shape = shape};
-    t.nbytes = static_cast<std::uint64_t>(t.elements()) * 2;
-    checkpoint.files[0].elements += static_cast<std::uint64_t>(t.elements());
-    checkpoint.tensors.push_back(t);
-  }
-  checkpoint.build_lookup();
-  return checkpoint;
-}
-
 Json small_llama() {
   Json c = Json::object();
-  c.set("model_type", "llama").set("hidden_size", 64).set("intermediate_size", 96);
+  c.set("model_type", "llama").set("hidden_size", 64).set("intermediate_size", 128);
   c.set("num_attention_heads", 4).set("num_key_value_heads", 2).set("num_hidden_layers", 2);
   c.set("rms_norm_eps", 1e-5).set("vocab_size", 128).set("max_position_embeddings", 64);
   return c;
@@ -60,6 +45,7 @@ std::string message_of(const std::function<void()>& body) {
 TEST(Plan, RecordsTileTheirShardsWithoutHoles) {
   Fixture f;
   for (const Quantization& q : quantizations()) {
+    if (q.kind == QuantKind::kAwq || q.kind == QuantKind::kBlockScale) continue;  // other sources
     Plan plan = f.plan(q.name);
     std::vector<std::uint64_t> filled(plan.shard_sizes.size());
     for (const PlanStep& step : plan.steps)
@@ -214,6 +200,14 @@ TEST(Plan, ATiedHeadIsMadeFromTheEmbedding) {
   }
 }
 
+// As convert_weight makes it.
+Plan scheme_plan(const ModelConfig& config, const Quantization& q) {
+  std::vector<ParamSpec> params = kept_params(expand_params(config, name_of(q.kind)), config, q);
+  Checkpoint checkpoint = headers_for(params);
+  spread_scales(checkpoint, params, config, q);
+  return build_plan(checkpoint, config, params, q);
+}
+
 std::string text_of(const Json* value) { return value->as_string("layout"); }
 
 // The quantized params of mlc_llm, for all lists of schemes that are known here. Their order is
@@ -227,19 +221,28 @@ TEST(Plan, RecordsAreMlcs) {
   int lists = 0;
   int records = 0;
   int orders = 0;
-  int others = 0;
+  int refused = 0;
+  std::map<std::string, int> lists_of_scheme;
   for (const auto& entry : fs::directory_iterator(registry / "params")) {
     SCOPED_TRACE(entry.path().filename().string());
     Json expected = read_json_file(entry.path().string());
     const Quantization* q = find_quantization(text_of(expected.find("quantization")));
-    if (q == nullptr) {
-      others++;
-      continue;
-    }
+    ASSERT_NE(q, nullptr);
     fs::path preset = registry / "presets" / (text_of(expected.find("preset")) + ".json");
     ModelConfig config = load_model_config(preset.string(), text_of(expected.find("model")));
-    std::vector<ParamSpec> params = expand_params(config, text_of(expected.find("kind")));
-    Plan plan = build_plan(headers_for(params), config, params, *q);
+    EXPECT_EQ(name_of(q->kind), text_of(expected.find("kind")));
+    Plan plan;
+    try {
+      plan = scheme_plan(config, *q);
+    } catch (const Error& error) {
+      // docs/errata.md: layers too small for the layout of the codes.
+      std::string reason = error.what();
+      EXPECT_TRUE(reason.find("multiple of 64 inputs") != std::string::npos ||
+                  reason.find("multiples of 8 and 128") != std::string::npos)
+          << reason;
+      refused++;
+      continue;
+    }
     std::map<std::string, const PlanRecord*> ours;
     for (const PlanStep& step : plan.steps)
       for (const PlanRecord& r : step.records)
@@ -262,6 +265,8 @@ TEST(Plan, RecordsAreMlcs) {
         (config.model_type() == "deepseek" || config.model_type().starts_with("qwen3_5")) &&
         biased != nullptr && *biased == Json(true);
     const Json* order = expected.find("yield_order_sorted_single_file");
+    // As are the sources of these scales.
+    is_erratum = is_erratum || (q->static_activation && config.model_type() != "ministral3");
     if (order != nullptr && !is_erratum) {
       std::vector<std::string> written;
       for (const PlanStep& step : plan.steps)
@@ -270,15 +275,25 @@ TEST(Plan, RecordsAreMlcs) {
       std::vector<std::string> theirs_written;
       for (const Json& name : order->items("order"))
         theirs_written.push_back(name.as_string("name"));
+      // What mlc_llm never writes, and then fails (docs/errata.md).
+      std::erase_if(written, [&](const std::string& name) {
+        bool unwritten = q->kind == QuantKind::kFt && name.ends_with("gate.weight");
+        return unwritten && std::find(theirs_written.begin(), theirs_written.end(), name) ==
+                                theirs_written.end();
+      });
       EXPECT_EQ(written, theirs_written);
       orders++;
     }
     lists++;
+    lists_of_scheme[std::string(q->name)]++;
   }
+  for (const auto& [name, count] : lists_of_scheme)
+    std::printf("%-46s %3d\n", name.c_str(), count);
+  EXPECT_EQ(lists_of_scheme.size(), quantizations().size());
+  EXPECT_EQ(refused, 2);
   std::printf("%d orders of writing are equal to mlc_llm's\n", orders);
-  std::printf(
-      "%d lists with %d quantized params are equal to mlc_llm's, %d of schemes unknown here\n",
-      lists, records, others);
+  std::printf("%d lists with %d quantized params are equal to mlc_llm's, %d refused\n", lists,
+              records, refused);
   EXPECT_GT(lists, 0);
 }
 
@@ -307,9 +322,7 @@ TEST(Plan, AgreesWithTheShardLayoutsOfMlcLlm) {
       unknown++;
       continue;
     }
-    std::vector<ParamSpec> params =
-        expand_params(config, q->kind == QuantKind::kNone ? "no-quant" : "group-quant");
-    Plan plan = build_plan(headers_for(params), config, params, *q);
+    Plan plan = scheme_plan(config, *q);
     std::map<std::string, const PlanRecord*> ours;
     for (const PlanStep& step : plan.steps)
       for (const PlanRecord& r : step.records)

@@ -55,7 +55,10 @@ std::string op_name(Op op) {
     case Op::kCopy:
       return "copy";
     case Op::kConcat:
+    case Op::kConcatColumns:
       return "concat";
+    case Op::kShared:
+      return "fp8_shared_scale";
     case Op::kStack:
       return "stack";
     case Op::kStackOfConcat:

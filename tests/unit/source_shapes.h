@@ -1,4 +1,4 @@
-// The shapes of the source tensors of a param, as a checkpoint has them.
+// The source tensors of params, as a checkpoint has them, without their data.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "convert/source.h"
 #include "models/param_spec.h"
 
 namespace mlc {
@@ -23,6 +24,10 @@ inline std::vector<std::int64_t> source_shape(const ParamSpec& spec, std::size_t
       break;
     case Op::kConcat:
       shape[0] = index == 0 ? shape[0] - (count - 1) * even : even;
+      break;
+    case Op::kConcatColumns:
+      even = shape[1] / count;
+      shape[1] = index == 0 ? shape[1] - (count - 1) * even : even;
       break;
     case Op::kStackOfConcat:
       shape[1] /= 2;
@@ -49,6 +54,28 @@ inline std::map<std::string, std::vector<std::int64_t>> source_shapes(
     for (std::size_t i = 0; i < spec.sources.size(); i++)
       shapes[spec.sources[i]] = source_shape(spec, i);
   return shapes;
+}
+
+// A checkpoint of the right shapes and dtypes that exists only as headers, with names in sorted
+// order, as save_pretrained writes them.
+inline Checkpoint headers_for(const std::vector<ParamSpec>& params) {
+  std::map<std::string, DType> dtypes;
+  for (const ParamSpec& spec : params)
+    for (const std::string& source : spec.sources) {
+      DType dtype = spec.dtype.value_or(DType::kBF16);
+      dtypes[source] = dtype == DType::kU32 ? DType::kI32 : dtype;  // as AutoAWQ writes codes
+    }
+  Checkpoint checkpoint;
+  checkpoint.folder = "memory";
+  checkpoint.files.push_back({"model.safetensors", nullptr, 0});
+  for (const auto& [name, shape] : source_shapes(params)) {
+    SourceTensor t{.name = name, .dtype = dtypes[name], .shape = shape};
+    t.nbytes = static_cast<std::uint64_t>(t.elements()) * size_of(t.dtype);
+    checkpoint.files[0].elements += static_cast<std::uint64_t>(t.elements());
+    checkpoint.tensors.push_back(t);
+  }
+  checkpoint.build_lookup();
+  return checkpoint;
 }
 
 }  // namespace mlc

@@ -1,0 +1,30 @@
+// Schemes that keep what a quantized checkpoint stores: their params in place of the
+// architecture's.
+//
+// q4f16_autoawq takes AutoAWQ's qweight, qzeros and scales of a linear layer as they are, the block
+// scale schemes 8-bit float weights with one scale per block. So nothing is quantized here; the
+// params have other names, shapes and sources than the model's own.
+#pragma once
+
+#include <vector>
+
+#include "convert/source.h"
+#include "models/model_config.h"
+#include "models/param_spec.h"
+#include "quantize/quantization.h"
+
+namespace mlc {
+
+bool keeps_packed(const Quantization& quantization);
+
+// `params` as the scheme stores them; unchanged for a scheme that quantizes by itself.
+// Error(kUnsupported): the config names no weight_block_size, or a param has no such form.
+std::vector<ParamSpec> kept_params(std::vector<ParamSpec> params, const ModelConfig& config,
+                                   const Quantization& quantization);
+
+// Ministral stores one scale for a whole tensor: gives those tensors of the checkpoint the shape
+// that `params` (of kept_params) have, each scale repeated over the blocks of its own tensor.
+void spread_scales(Checkpoint& checkpoint, const std::vector<ParamSpec>& params,
+                   const ModelConfig& config, const Quantization& quantization);
+
+}  // namespace mlc
