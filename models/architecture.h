@@ -113,6 +113,10 @@ struct Architecture {
   std::span<const std::string_view> no_quantization = {};
   std::string_view no_quantization_field = {};  // a list in the config that names more of them
   std::span<const Rename> renames = {};
+  // mlc_llm knows it, so a runtime may have a model library for it; for others the names of the
+  // params are our own (docs/formats.md).
+  bool in_mlc_llm = true;
+  std::string_view note = {};  // for lists of models: what a user has to know; one line
 };
 
 constexpr std::size_t size_of_shape(const Param& param) {

@@ -24,6 +24,18 @@ const std::vector<const Architecture*>& architectures() {
   return kAll;
 }
 
+std::string_view family_of(const Architecture& architecture) {
+  auto holds = [&](Family family) {
+    return std::any_of(family.begin(), family.end(),
+                       [&](const Architecture& a) { return &a == &architecture; });
+  };
+#define MLC_ARCH(file) \
+  if (holds(arch_##file)) return #file;
+#include "architectures.inc"
+#undef MLC_ARCH
+  return {};
+}
+
 const Architecture* find_architecture(std::string_view model_type) {
   if (model_type.empty()) return nullptr;
   for (const Architecture* architecture : architectures()) {

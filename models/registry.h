@@ -12,6 +12,9 @@ namespace mlc {
 // Ordered by model_type.
 const std::vector<const Architecture*>& architectures();
 
+// The architectures that share tables: the name of the file in models/arch/, "qwen3_5".
+std::string_view family_of(const Architecture& architecture);
+
 // By the registry's name or by a name that is detected as it; null if unknown.
 const Architecture* find_architecture(std::string_view model_type);
 
