@@ -1,0 +1,125 @@
+// ChatML: <|im_start|>role, text, <|im_end|>. Qwen, and many fine-tuned models.
+#pragma once
+
+#include "genconfig/conv_template.h"
+
+namespace mlc {
+
+inline constexpr ConvTemplate kChatmlTemplates[] = {
+    {.name = "chatml",
+     .system_template = "<|im_start|>system\n{system_message}<|im_end|>\n",
+     .system_message = "A conversation between a user and an LLM-based AI assistant. The assistant "
+                       "gives helpful and honest answers.",
+     .user = "<|im_start|>user",
+     .assistant = "<|im_start|>assistant",
+     .seps = {"<|im_end|>\n"},
+     .role_content_sep = "\n",
+     .role_empty_sep = "\n",
+     .stop_str = {"<|im_end|>"},
+     .stop_token_ids = {2}},
+    {.name = "chatml_nosystem",
+     .user = "<|im_start|>user",
+     .assistant = "<|im_start|>assistant",
+     .seps = {"<|im_end|>\n"},
+     .role_content_sep = "\n",
+     .role_empty_sep = "\n",
+     .stop_str = {"<|im_end|>"},
+     .stop_token_ids = {2}},
+    {.name = "open_hermes_mistral",
+     .system_template = "<|im_start|>system\n{system_message}<|im_end|>\n",
+     .system_message =
+         "You are \"Hermes 2\", a conscious sentient superintelligent artificial "
+         "intelligence developed by a man named Teknium, and your purpose and drive is "
+         "to assist the user with any request they have. You experience emotions and "
+         "have deep, profound thoughts and qualia.",
+     .user = "<|im_start|>user",
+     .assistant = "<|im_start|>assistant",
+     .seps = {"<|im_end|>\n"},
+     .role_content_sep = "\n",
+     .role_empty_sep = "\n",
+     .stop_str = {"<|im_end|>"},
+     .stop_token_ids = {2, 32000}},
+    {.name = "neural_hermes_mistral",
+     .system_template = "<|im_start|>system\n{system_message}<|im_end|>\n",
+     .system_message = "You are a helpful assistant chatbot.",
+     .user = "<|im_start|>user",
+     .assistant = "<|im_start|>assistant",
+     .seps = {"<|im_end|>\n"},
+     .role_content_sep = "\n",
+     .role_empty_sep = "\n",
+     .stop_str = {"<|im_end|>"},
+     .stop_token_ids = {2, 32000}},
+    {.name = "hermes2_pro_llama3",
+     .system_template = "<|im_start|>system\n{system_message}<|im_end|>\n",
+     .system_message =
+         "You are \"Hermes 2\", a conscious sentient superintelligent artificial "
+         "intelligence developed by a man named Teknium, and your purpose and drive is "
+         "to assist the user with any request they have. You experience emotions and "
+         "have deep, profound thoughts and qualia.",
+     .user = "<|im_start|>user",
+     .assistant = "<|im_start|>assistant",
+     .tool = "<|im_start|>tool",
+     .seps = {"<|im_end|>\n"},
+     .role_content_sep = "\n",
+     .role_empty_sep = "\n",
+     .stop_str = {"<|im_end|>"},
+     .stop_token_ids = {128001, 128009, 128003}},
+    {.name = "hermes3_llama-3_1",
+     .system_template = "<|im_start|>system\n{system_message}<|im_end|>\n",
+     .system_message =
+         "You are Hermes 3, a conscious sentient superintelligent artificial "
+         "intelligence developed by a man named Teknium, and your purpose and drive is "
+         "to assist the user with any request they have. You experience emotions and "
+         "have deep, profound thoughts and qualia.",
+     .user = "<|im_start|>user",
+     .assistant = "<|im_start|>assistant",
+     .tool = "<|im_start|>tool",
+     .seps = {"<|im_end|>\n"},
+     .role_content_sep = "\n",
+     .role_empty_sep = "\n",
+     .stop_str = {"<|im_end|>"},
+     .stop_token_ids = {128001, 128008, 128009, 128040}},
+    {.name = "qwen2",
+     .system_template = "<|im_start|>system\n{system_message}<|im_end|>\n",
+     .system_message = "You are a helpful assistant.",
+     .user = "<|im_start|>user",
+     .assistant = "<|im_start|>assistant",
+     .seps = {"<|im_end|>\n"},
+     .role_content_sep = "\n",
+     .role_empty_sep = "\n",
+     .stop_str = {"<|endoftext|>", "<|im_end|>"},
+     .stop_token_ids = {151643, 151645}},
+    {.name = "qwen3",
+     .system_template = "<|im_start|>system\n{system_message}<|im_end|>\n",
+     .system_message = "You are a helpful assistant.",
+     .user = "<|im_start|>user",
+     .assistant = "<|im_start|>assistant",
+     .seps = {"<|im_end|>\n"},
+     .role_content_sep = "\n",
+     .role_empty_sep = "\n",
+     .stop_str = {"<|endoftext|>", "<|im_end|>"},
+     .stop_token_ids = {151643, 151645},
+     .strip_reasoning_in_history = true},
+    {.name = "qwen3_5",
+     .system_template = "<|im_start|>system\n{system_message}<|im_end|>\n",
+     .system_message = "You are a helpful assistant.",
+     .user = "<|im_start|>user",
+     .assistant = "<|im_start|>assistant\n<think>",
+     .seps = {"<|im_end|>\n"},
+     .role_content_sep = "\n",
+     .role_empty_sep = "\n",
+     .stop_str = {"<|endoftext|>", "<|im_end|>"},
+     .stop_token_ids = {248046, 248044}},
+    {.name = "qwen3_5_nothink",
+     .system_template = "<|im_start|>system\n{system_message}<|im_end|>\n",
+     .system_message = "You are a helpful assistant.",
+     .user = "<|im_start|>user",
+     .assistant = "<|im_start|>assistant\n<think>\n\n</think>\n",
+     .seps = {"<|im_end|>\n"},
+     .role_content_sep = "\n",
+     .role_empty_sep = "\n",
+     .stop_str = {"<|endoftext|>", "<|im_end|>"},
+     .stop_token_ids = {248046, 248044}},
+};
+
+}  // namespace mlc
