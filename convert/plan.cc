@@ -265,6 +265,7 @@ Plan build_plan(const Checkpoint& checkpoint, const ModelConfig& config,
   Plan plan;
   plan.quantization = &quantization;
   plan.model_type = config.model_type();
+  plan.in_mlc_llm = config.architecture->in_mlc_llm;
   plan.warnings = checkpoint.warnings;
   for (std::size_t p : output_order(checkpoint, params))
     plan.steps.push_back(make_step(checkpoint, params[p], quantization));

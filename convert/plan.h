@@ -50,6 +50,7 @@ struct IgnoredSource {
 struct Plan {
   const Quantization* quantization = nullptr;
   std::string model_type;
+  bool in_mlc_llm = true;                  // of Architecture
   std::vector<PlanStep> steps;             // in output order
   std::vector<std::uint64_t> shard_sizes;  // params_shard_0.bin, ...
   std::vector<IgnoredSource> ignored;

@@ -41,6 +41,7 @@ Json totals_json(const Prepared& p) {
   Json t = Json::object();
   t.set("model_type", p.plan.model_type);
   t.set("quantization", p.plan.quantization->name);
+  t.set("has_model_library", p.plan.in_mlc_llm);
   t.set("param_count", std::uint64_t{record_count(p.plan)});
   t.set("param_elements", p.plan.param_elements);
   t.set("shard_count", std::uint64_t{p.plan.shard_sizes.size()});
@@ -50,6 +51,16 @@ Json totals_json(const Prepared& p) {
   t.set("peak_memory_bytes", p.peak_memory);
   t.set("disk_bytes", p.disk_needed);
   return t;
+}
+
+// A package of such a model is complete, and nothing can run it yet: worth a line of its own.
+std::string library_text(const Plan& plan) {
+  if (plan.in_mlc_llm) return {};
+  return fmt::format(
+      "  library        none yet: no runtime has a model library for {}; its params are named as "
+      "in "
+      "docs/formats.md, \"Architectures without a model library\"\n",
+      plan.model_type);
 }
 
 // Relative square error of the quantized params, as a share of the weights' own square sum.
@@ -90,6 +101,7 @@ std::string plan_text(const Prepared& p) {
   text += fmt::format("\n{} ({}): {} in {}\n", p.plan.model_type, p.plan.quantization->name,
                       count_text(record_count(p.plan), "param"),
                       count_text(p.plan.shard_sizes.size(), "shard"));
+  text += library_text(p.plan);
   for (const std::string& note : p.checkpoint.notes)
     text += fmt::format("  source         {}\n", note);
   text += fmt::format("  read           {}\n", bytes_text(p.plan.read_bytes));
@@ -147,6 +159,7 @@ std::string summary_text(const ConvertOptions& options, const Prepared& p,
                   count_text(p.plan.shard_sizes.size(), "shard"), bytes_text(p.plan.written_bytes));
   text += fmt::format("  model          {}, {} ({}, {})\n", p.plan.model_type,
                       p.plan.quantization->name, options.numerics, options.method);
+  text += library_text(p.plan);
   for (const std::string& note : p.checkpoint.notes)
     text += fmt::format("  source         {}\n", note);
   text += fmt::format("  bits per param {:.3f}\n", p.plan.bits_per_param());

@@ -106,6 +106,8 @@ struct Rename {
 struct Architecture {
   std::string_view model_type;     // the registry's name
   Texts<2> also_detected_as = {};  // model_type values that mean this one
+  // Entries of `architectures` in a config.json whose model_type is none of the registry's.
+  Texts<2> class_names = {};
   ConfigTable config = {};
   std::span<const Block> body = {};
   std::span<const Alias> aliases = {};

@@ -27,6 +27,31 @@ const std::string& detect_model_type(const Json& source, const std::string& path
             fmt::join(known_model_types(), ", "));
 }
 
+// A text config inside may be a type of its own that also reads files around it. Only mlc_llm's
+// types count, since the outer name is the better one where neither has a library.
+const Architecture* inner_architecture(const Architecture& outer, const Json& source) {
+  if (outer.in_mlc_llm || outer.config.flatten.empty()) return &outer;
+  const Json* inner = source.find(outer.config.flatten);
+  const Json* type = inner == nullptr || !inner->is_object() ? nullptr : inner->find("model_type");
+  if (type == nullptr || !type->is_string()) return &outer;
+  const Architecture* found = find_architecture(type->as_string("model_type"));
+  bool reads_outer = found != nullptr && found->in_mlc_llm && !found->config.flatten.empty();
+  return reads_outer ? found : &outer;
+}
+
+// By model_type, or where the registry has none of that name, by the class of the model.
+const Architecture* detect_architecture(const Json& source, std::string_view model_type) {
+  if (const Architecture* named = find_architecture(model_type))
+    return inner_architecture(*named, source);
+  const Json* classes = source.find("architectures");
+  if (classes == nullptr || !classes->is_array()) return nullptr;
+  for (const Json& one : classes->items("architectures"))
+    if (one.is_string())
+      if (const Architecture* found = find_architecture_of_class(one.as_string("architectures")))
+        return found;
+  return nullptr;
+}
+
 [[noreturn]] void unknown_model_type(std::string_view name, const std::string& path) {
   std::vector<std::string> known = known_model_types();
   std::vector<std::string> nearest = nearest_names(name, known, 3);
@@ -43,8 +68,10 @@ const Json* ConfigScope::find(std::string_view name) const {
 
 ModelConfig read_model_config(Json source, const std::string& path, std::string_view model_type) {
   if (!source.is_object()) bad_input("{}: expected an object as the root", path);
-  if (model_type == "auto") model_type = detect_model_type(source, path);
-  const Architecture* architecture = find_architecture(model_type);
+  bool detect = model_type == "auto";
+  if (detect) model_type = detect_model_type(source, path);
+  const Architecture* architecture =
+      detect ? detect_architecture(source, model_type) : find_architecture(model_type);
   if (architecture == nullptr) unknown_model_type(model_type, path);
   DerivedFields derived =
       derive_fields(architecture->config, source, path, architecture->model_type);

@@ -46,6 +46,14 @@ const Architecture* find_architecture(std::string_view model_type) {
   return nullptr;
 }
 
+const Architecture* find_architecture_of_class(std::string_view class_name) {
+  if (class_name.empty()) return nullptr;
+  for (const Architecture* architecture : architectures())
+    for (std::string_view name : architecture->class_names)
+      if (name == class_name) return architecture;
+  return nullptr;
+}
+
 std::vector<std::string> known_model_types() {
   std::vector<std::string> names;
   for (const Architecture* architecture : architectures())

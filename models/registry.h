@@ -18,6 +18,9 @@ std::string_view family_of(const Architecture& architecture);
 // By the registry's name or by a name that is detected as it; null if unknown.
 const Architecture* find_architecture(std::string_view model_type);
 
+// By an entry of config.json's `architectures`; null if unknown.
+const Architecture* find_architecture_of_class(std::string_view class_name);
+
 // All names of the registry, ordered.
 std::vector<std::string> known_model_types();
 

@@ -33,7 +33,8 @@ struct Case {
 std::vector<Case> cases() {
   std::vector<Case> list;
   for (const auto& entry : fs::directory_iterator(kConfigs))
-    if (entry.path().extension() == ".params") list.push_back({entry.path().stem().string()});
+    if (entry.path().extension() == ".json" && !entry.path().stem().has_extension())
+      list.push_back({entry.path().stem().string()});
   std::sort(list.begin(), list.end(), [](const Case& a, const Case& b) { return a.file < b.file; });
   // Where mlc_llm fails or drops tensors (docs/errata.md).
   const std::vector<Case> kErrata = {

@@ -1,0 +1,161 @@
+// The architectures that mlc_llm lacks, against released checkpoints: every tensor of such a
+// checkpoint has its place in the plan or is ignored by a rule, and none is missing
+// (tests/data/checkpoints/README.md).
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <set>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "convert/plan.h"
+#include "convert/report.h"
+#include "models/models.h"
+#include "models/registry.h"
+
+namespace mlc {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kFolder = fs::path(MLC_TEST_DATA) / "data" / "checkpoints";
+
+struct Released {
+  std::string type;
+  double elements = 0;
+  Checkpoint checkpoint;
+  std::set<std::string> ignored;
+};
+
+// "h.{0-1}.{0-2}.w": h.0.0.w, h.0.1.w, ...
+void expand_name(const std::string& pattern, std::vector<std::string>& names) {
+  std::size_t open = pattern.find('{');
+  if (open == std::string::npos) {
+    names.push_back(pattern);
+    return;
+  }
+  std::size_t dash = pattern.find('-', open);
+  std::size_t close = pattern.find('}', open);
+  int first = std::stoi(pattern.substr(open + 1, dash - open - 1));
+  int last = std::stoi(pattern.substr(dash + 1, close - dash - 1));
+  for (int i = first; i <= last; i++)
+    expand_name(pattern.substr(0, open) + std::to_string(i) + pattern.substr(close + 1), names);
+}
+
+std::vector<std::int64_t> dims(const std::string& text) {
+  std::vector<std::int64_t> shape;
+  std::istringstream in(text);
+  for (std::string dim; std::getline(in, dim, 'x');)
+    shape.push_back(std::stoll(dim));
+  return shape;
+}
+
+DType dtype_named(const std::string& name) {
+  if (name == "F32") return DType::kF32;
+  if (name == "F16") return DType::kF16;
+  throw std::runtime_error("no such word: " + name);
+}
+
+Released read_released(const fs::path& path) {
+  Released released;
+  released.checkpoint.folder = path.string();
+  released.checkpoint.files.push_back({"model.safetensors", nullptr, 0});
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string name;
+    std::string shape;
+    words >> name >> shape;
+    if (name == "type") {
+      released.type = shape;
+      continue;
+    }
+    if (name == "elements") {
+      released.elements = std::stod(shape);
+      continue;
+    }
+    SourceTensor tensor;
+    tensor.dtype = DType::kBF16;
+    tensor.shape = dims(shape);
+    bool ignored = false;
+    for (std::string word; words >> word;) {
+      if (word == "ignored")
+        ignored = true;
+      else
+        tensor.dtype = dtype_named(word);
+    }
+    tensor.nbytes = static_cast<std::uint64_t>(tensor.elements()) * size_of(tensor.dtype);
+    std::vector<std::string> names;
+    expand_name(name, names);
+    for (const std::string& one : names) {
+      tensor.name = one;
+      released.checkpoint.tensors.push_back(tensor);
+      if (ignored) released.ignored.insert(one);
+    }
+  }
+  released.checkpoint.build_lookup();
+  return released;
+}
+
+TEST(ModelsWithoutLibrary, HaveAPlaceForEveryReleasedTensor) {
+  std::set<std::string_view> types;
+  std::size_t tensors = 0;
+  std::size_t checkpoints = 0;
+  for (const auto& entry : fs::directory_iterator(kFolder)) {
+    if (entry.path().extension() != ".tensors") continue;
+    SCOPED_TRACE(entry.path().filename().string());
+    Released released = read_released(entry.path());
+    fs::path json = entry.path();
+    ModelConfig config = load_model_config(json.replace_extension(".json").string(), "auto");
+    EXPECT_EQ(config.model_type(), released.type);
+    types.insert(config.model_type());
+    double elements = 0;
+    for (const SourceTensor& tensor : released.checkpoint.tensors)
+      elements += static_cast<double>(tensor.elements());
+    EXPECT_NEAR(elements / released.elements, 1, 0.01) << elements;
+    for (const char* quantization : {"q4f16_1", "q0f16"}) {
+      const Quantization& scheme = *find_quantization(quantization);
+      std::vector<ParamSpec> specs = expand_params(config, name_of(scheme.kind));
+      Plan plan;
+      ASSERT_NO_THROW(plan = build_plan(released.checkpoint, config, specs, scheme));
+      EXPECT_FALSE(plan.in_mlc_llm);
+      EXPECT_TRUE(plan.unused.empty()) << plan.unused.size() << " " << plan.unused[0];
+      std::set<std::string> ignored;
+      for (const IgnoredSource& one : plan.ignored) {
+        ignored.insert(one.name);
+        EXPECT_FALSE(one.rule.empty());
+      }
+      EXPECT_EQ(ignored, released.ignored);
+      Prepared prepared;
+      prepared.plan = std::move(plan);
+      std::string line = "no runtime has a model library for " + released.type;
+      EXPECT_NE(plan_text(prepared).find(line), std::string::npos);
+      EXPECT_NE(summary_text({}, prepared, {}).find(line), std::string::npos);
+    }
+    tensors += released.checkpoint.tensors.size();
+    checkpoints++;
+  }
+  std::cout << tensors << " tensors of " << checkpoints
+            << " released checkpoints have their place\n";
+  for (const Architecture* architecture : architectures())
+    EXPECT_EQ(types.count(architecture->model_type), architecture->in_mlc_llm ? 0u : 1u)
+        << architecture->model_type;
+}
+
+// A released config.json names its model_type; older ones may have another, but the same class.
+TEST(ModelsWithoutLibrary, AreDetectedByClassToo) {
+  for (const auto& entry : fs::directory_iterator(kFolder)) {
+    if (entry.path().extension() != ".json") continue;
+    SCOPED_TRACE(entry.path().filename().string());
+    Json source = read_json_file(entry.path().string());
+    ModelConfig config = read_model_config(source, "config.json", "auto");
+    source.set("model_type", "renamed");
+    EXPECT_EQ(read_model_config(source, "config.json", "auto").architecture, config.architecture);
+  }
+  EXPECT_EQ(find_architecture_of_class("LlamaForCausalLM"), nullptr);
+  EXPECT_EQ(find_architecture_of_class(""), nullptr);
+}
+
+}  // namespace
+}  // namespace mlc
