@@ -1,10 +1,12 @@
 #include "convert/command.h"
 
 #include <memory>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 
 #include "convert/convert.h"
+#include "convert/lists.h"
 #include "convert/method.h"
 #include "convert/report.h"
 
@@ -58,9 +60,20 @@ struct Arguments {
   std::string device = "auto";
   std::string max_memory = "256M";
   bool dry_run = false;
+  // --list options: what is asked for, in their order.
+  std::vector<std::function<List()>> lists;
 };
 
+ExitCode print_list(const Arguments& arguments, const CommandContext& context) {
+  if (arguments.lists.size() > 1)
+    fail(ExitCode::kUsage, "convert_weight: several --list options, expected one");
+  List list = arguments.lists[0]();
+  context.print(context.json ? dump_json(list.json) + "\n" : list.text);
+  return ExitCode::kDone;
+}
+
 ExitCode run(const Arguments& arguments, const CommandContext& context) {
+  if (!arguments.lists.empty()) return print_list(arguments, context);
   ConvertOptions options = arguments.convert;
   options.max_memory = parse_bytes(arguments.max_memory);
   if (!arguments.dry_run && options.output.empty())
@@ -79,11 +92,12 @@ ExitCode run(const Arguments& arguments, const CommandContext& context) {
 RunCommand setup(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   ConvertOptions& o = a->convert;
-  app.add_option("CONFIG", o.config, "config.json of the checkpoint, or its folder")
-      ->required()
-      ->type_name("PATH");
-  one_of(app.add_option("--quantization", o.quantization, "how weights are stored")->required(),
-         names_of(quantizations()));
+  auto* config = app.add_option("CONFIG", o.config, "config.json of the checkpoint, or its folder")
+                     ->required()
+                     ->type_name("PATH");
+  auto* quantization =
+      one_of(app.add_option("--quantization", o.quantization, "how weights are stored")->required(),
+             names_of(quantizations()));
   app.add_option("-o,--output", o.output,
                  "folder for the converted weights; other files in it stay")
       ->type_name("FOLDER");
@@ -96,7 +110,7 @@ RunCommand setup(CLI::App& app) {
       ->capture_default_str()
       ->type_name("PATH");
   one_of(app.add_option("--source-format", o.source_format, "format of the checkpoint"),
-         {"auto", "huggingface-safetensor", "huggingface-torch", "awq", "gptq"});
+         names_of(source_formats()));
   app.add_option("--lora-adapter", o.lora_adapter,
                  "folder of a PEFT adapter, merged into the weights as they are read")
       ->type_name("FOLDER");
@@ -129,6 +143,30 @@ RunCommand setup(CLI::App& app) {
       ->excludes(resume);
   app.add_flag("--allow-unused", o.allow_unused,
                "go on when the model has no place for some tensors of the checkpoint");
+  // A list needs neither a checkpoint nor a quantization.
+  auto add_list = [a = a.get(), config, quantization](std::function<List()> list) {
+    a->lists.push_back(std::move(list));
+    config->required(false);
+    quantization->required(false);
+  };
+  auto flag = [&](const char* name, List (*list)(), const char* help) {
+    app.add_flag_function(
+           name, [add_list, list](std::int64_t) { add_list(list); }, help)
+        ->trigger_on_parse();
+  };
+  flag("--list-models", list_models, "print the architectures, and nothing else");
+  flag("--list-quantizations", list_quantizations, "print what --quantization may be");
+  flag("--list-sources", list_sources, "print the formats of checkpoints that are read");
+  using ModelAndConfig = std::pair<std::string, std::string>;
+  app.add_option_function<ModelAndConfig>(
+         "--list-params",
+         [add_list, &o](const ModelAndConfig& of) {
+           add_list([of, &o] { return list_params(of.first, of.second, o.quantization); });
+         },
+         "print the params of a model: architecture (or auto) and config.json or its folder; with "
+         "--quantization, what they become")
+      ->trigger_on_parse()
+      ->type_name("MODEL PATH");
   return [a](const CommandContext& context) { return run(*a, context); };
 }
 

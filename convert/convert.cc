@@ -191,7 +191,8 @@ std::vector<std::string> value_warnings(const ExecuteResult& result) {
   return warnings;
 }
 
-// mlc_llm takes a missing CONFIG for a wrong command line, too.
+}  // namespace
+
 void check_config_path(const std::string& config) {
   std::error_code error;
   if (!std::filesystem::exists(config, error))
@@ -200,8 +201,6 @@ void check_config_path(const std::string& config) {
       !std::filesystem::exists(config + "/config.json", error))
     bad_input("{}: holds no config.json", printable(config, 1024));
 }
-
-}  // namespace
 
 Prepared prepare_conversion(const ConvertOptions& options, Reporter& reporter) {
   const Quantization& quantization =

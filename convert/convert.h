@@ -57,6 +57,10 @@ struct ConvertSummary {
   std::vector<std::string> warnings;  // of the plan, and of the values seen
 };
 
+// Error(kUsage) when CONFIG is not there (mlc_llm takes that for a wrong command line, too),
+// kBadInput when it is a folder without config.json.
+void check_config_path(const std::string& config);
+
 // Reads headers and builds the checked plan; writes nothing. Warnings go to the reporter.
 Prepared prepare_conversion(const ConvertOptions& options, Reporter& reporter);
 

@@ -36,20 +36,21 @@ constexpr std::array kOtherFormats = {
     OtherFormat{".nemo", "NeMo"},
 };
 
-struct SourceFormat {
-  std::string_view name;
-  bool readable;
-};
-// mlc_llm's names, and gguf.
 constexpr std::string_view kAuto = "auto";
 constexpr std::string_view kTorchFormat = "huggingface-torch";
 constexpr std::array kFormats = {
-    SourceFormat{kAuto, true},
-    SourceFormat{kTorchFormat, true},
-    SourceFormat{"huggingface-safetensor", true},
-    SourceFormat{"awq", true},  // safetensors; convert/packed.h decodes them
-    SourceFormat{"gptq", true},
-    SourceFormat{kGgufFormat, true},
+    SourceFormat{kAuto, "what is named, or the first of the next three that a folder has",
+                 "any of these"},
+    SourceFormat{"huggingface-safetensor",
+                 "*.safetensors, one or several, with or without *.safetensors.index.json",
+                 "safetensors, also packed (GPTQ, AWQ, compressed-tensors, fp8, MXFP4)"},
+    SourceFormat{kTorchFormat,
+                 "pytorch_model*.bin with or without *.bin.index.json; *.bin, *.pt, *.pth, *.ckpt",
+                 "state dicts of torch 1.6 or later, of which nothing is run"},
+    SourceFormat{kGgufFormat, "*.gguf, single or split", "GGUF 2 and 3, little-endian"},
+    // Safetensors, which convert/packed.h decodes.
+    SourceFormat{"awq", "as huggingface-safetensor", "4-bit integers of AutoAWQ (GEMM)"},
+    SourceFormat{"gptq", "as huggingface-safetensor", "integers of GPTQ and AutoRound"},
 };
 
 const OtherFormat* other_format(std::string_view file) {
@@ -76,8 +77,6 @@ void check_format(std::string_view format) {
     fail(ExitCode::kUsage, "unknown source format '{}', expected one of {}", printable(format),
          known);
   }
-  if (!row->readable)
-    fail(ExitCode::kUnsupported, "source format {} is not supported by this version", format);
 }
 
 // Names of the files in a folder, sorted. A dangling link counts: opening it tells why.
@@ -201,13 +200,7 @@ void warn_of_pytorch(Checkpoint& checkpoint) {
 
 }  // namespace
 
-std::vector<std::string_view> source_formats() {
-  std::vector<std::string_view> names;
-  names.reserve(std::size(kFormats));
-  for (const SourceFormat& format : kFormats)
-    names.push_back(format.name);
-  return names;
-}
+std::span<const SourceFormat> source_formats() { return kFormats; }
 
 Checkpoint open_checkpoint(const std::string& source, std::string_view format) {
   check_format(format);

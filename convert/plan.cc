@@ -33,45 +33,47 @@ PlanRecord make_record(std::string name, std::vector<std::int64_t> shape, DType 
   return record;
 }
 
-void add_group_records(PlanStep& step, const Quantization& q) {
-  const std::vector<std::int64_t>& shape = step.transform.shape;
+std::vector<PlanRecord> group_records(const ParamSpec& spec, const std::vector<std::int64_t>& shape,
+                                      const Quantization& q) {
+  if (spec.kind == ParamKind::kExperts && q.layout == Layout::kKN)
+    fail(ExitCode::kUnsupported,
+         "{}: experts have no layout in {} (no MLC runtime reads one); use {}_1", spec.name, q.name,
+         q.name.substr(0, q.name.size() - 2));
   auto cols = static_cast<std::size_t>(shape.back());
   std::vector<std::int64_t> words = shape;
   std::vector<std::int64_t> groups = shape;
   words.back() = static_cast<std::int64_t>(words_per_row(q, cols));
   groups.back() = static_cast<std::int64_t>(groups_per_row(q, cols));
-  if (step.packed_kn) {
+  if (is_packed_kn(spec, q)) {
     std::reverse(words.begin(), words.end());
     std::reverse(groups.begin(), groups.end());
   }
-  std::string module(module_of(step.spec.name));
-  step.records.push_back(make_record(module + ".q_weight", words, DType::kU32));
-  step.records.push_back(make_record(module + ".q_scale", groups, q.model_dtype));
+  std::string module(module_of(spec.name));
+  return {make_record(module + ".q_weight", words, DType::kU32),
+          make_record(module + ".q_scale", groups, q.model_dtype)};
 }
 
-void add_records(PlanStep& step, const Quantization& q) {
-  const std::vector<std::int64_t>& shape = step.transform.shape;
-  std::string module(module_of(step.spec.name));
-  switch (step.packer) {
-    case Packer::kCast:
-      step.records.push_back(make_record(step.spec.name, shape, plain_dtype(step.spec, q)));
-      break;
-    case Packer::kGroup:
-      add_group_records(step, q);
-      break;
-    case Packer::kFt:
-      step.records.push_back(
-          make_record(module + ".q_weight", {shape[1], shape[0] / 2}, DType::kI8));
-      step.records.push_back(make_record(module + ".q_scale", {1, shape[0]}, q.model_dtype));
-      break;
-    case Packer::kFp8:
-      step.records.push_back(make_record(module + ".q_weight", shape, q.weight_dtype));
-      if (q.scaled) step.records.push_back(make_record(module + ".q_scale", {1}, DType::kF32));
-      // Last here, though before q_scale in the model's own order.
-      if (q.calibrated)
-        step.records.push_back(make_record(module + ".q_calibration_scale", {1}, DType::kF32));
-      break;
-  }
+// FasterTransformer's tiles hold 64 inputs of four outputs.
+std::vector<PlanRecord> ft_records(const ParamSpec& spec, const std::vector<std::int64_t>& shape,
+                                   const Quantization& q) {
+  if (shape.back() % kFtTile != 0)
+    fail(ExitCode::kUnsupported,
+         "{}: q4f16_ft needs layers with a multiple of {} inputs, this one has {}; use q4f16_1",
+         spec.name, kFtTile, shape.back());
+  std::string module(module_of(spec.name));
+  return {make_record(module + ".q_weight", {shape[1], shape[0] / 2}, DType::kI8),
+          make_record(module + ".q_scale", {1, shape[0]}, q.model_dtype)};
+}
+
+std::vector<PlanRecord> fp8_records(const ParamSpec& spec, const std::vector<std::int64_t>& shape,
+                                    const Quantization& q) {
+  std::string module(module_of(spec.name));
+  std::vector<PlanRecord> records = {make_record(module + ".q_weight", shape, q.weight_dtype)};
+  if (q.scaled) records.push_back(make_record(module + ".q_scale", {1}, DType::kF32));
+  // Last here, though before q_scale in the model's own order.
+  if (q.calibrated)
+    records.push_back(make_record(module + ".q_calibration_scale", {1}, DType::kF32));
+  return records;
 }
 
 // A record that is neither a float nor made by a packer keeps the source's bits.
@@ -86,15 +88,6 @@ void check_kept(const PlanStep& step, const Checkpoint& checkpoint, const Quanti
          "tensor {} is {}, but {} takes checkpoints that are already quantized, with {} here",
          printable(t.name), name_of(t.dtype), q.name, name_of(kept));
   }
-}
-
-// FasterTransformer's tiles hold 64 inputs of four outputs.
-void lay_out_ft(PlanStep& step) {
-  if (step.transform.cols % kFtTile != 0)
-    fail(ExitCode::kUnsupported,
-         "{}: q4f16_ft needs layers with a multiple of {} inputs, this one has {}; use q4f16_1",
-         step.spec.name, kFtTile, step.transform.cols);
-  step.band_rows = kFtColumns;
 }
 
 // mlc_llm's loading order (docs/formats.md, "Order"): each source name, in file order, triggers the
@@ -212,13 +205,9 @@ PlanStep make_step(const Checkpoint& checkpoint, const ParamSpec& spec, const Qu
   step.packer = packer_of(spec, q);
   step.quantized = step.packer != Packer::kCast;
   step.packed_kn = step.packer == Packer::kGroup && is_packed_kn(spec, q);
-  if (step.packer == Packer::kFt) lay_out_ft(step);
+  if (step.packer == Packer::kFt) step.band_rows = kFtColumns;
   if (step.transform.side_by_side) step.band_rows = 1;
-  if (step.quantized && spec.kind == ParamKind::kExperts && q.layout == Layout::kKN)
-    fail(ExitCode::kUnsupported,
-         "{}: experts have no layout in {} (no MLC runtime reads one); use {}_1", spec.name, q.name,
-         q.name.substr(0, q.name.size() - 2));
-  add_records(step, q);
+  step.records = records_of(spec, step.transform.shape, q);
   check_kept(step, checkpoint, q);
   return step;
 }
@@ -251,6 +240,21 @@ bool Plan::has_float32() const {
     for (const PlanRecord& r : step.records)
       if (r.dtype == DType::kF32) return true;
   return false;
+}
+
+std::vector<PlanRecord> records_of(const ParamSpec& spec, const std::vector<std::int64_t>& shape,
+                                   const Quantization& q) {
+  switch (packer_of(spec, q)) {
+    case Packer::kCast:
+      break;
+    case Packer::kGroup:
+      return group_records(spec, shape, q);
+    case Packer::kFt:
+      return ft_records(spec, shape, q);
+    case Packer::kFp8:
+      return fp8_records(spec, shape, q);
+  }
+  return {make_record(spec.name, shape, plain_dtype(spec, q))};
 }
 
 std::string shard_name(std::size_t index) { return fmt::format("params_shard_{}.bin", index); }

@@ -71,6 +71,11 @@ struct Plan {
 Plan build_plan(const Checkpoint& checkpoint, const ModelConfig& config,
                 const std::vector<ParamSpec>& specs, const Quantization& quantization);
 
+// What a param of this shape becomes: its records in output order, without their places.
+// Error(kUnsupported): the quantization can't express it.
+std::vector<PlanRecord> records_of(const ParamSpec& spec, const std::vector<std::int64_t>& shape,
+                                   const Quantization& quantization);
+
 std::string shard_name(std::size_t index);  // "params_shard_3.bin"
 
 }  // namespace mlc

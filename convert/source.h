@@ -87,7 +87,12 @@ struct Checkpoint {
 // exist, kBadInput when it holds no weights, kUnsupported when it holds weights of another format.
 Checkpoint open_checkpoint(const std::string& source, std::string_view format);
 
-// Values of --source-format that open_checkpoint knows by name.
-std::vector<std::string_view> source_formats();
+// Values of --source-format; mlc_llm's names, and gguf.
+struct SourceFormat {
+  std::string_view name;
+  std::string_view files;     // which are looked for
+  std::string_view explains;  // what they hold
+};
+std::span<const SourceFormat> source_formats();
 
 }  // namespace mlc

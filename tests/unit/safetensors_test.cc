@@ -372,7 +372,7 @@ TEST_F(Folder, KnowsTheNamesOfFormats) {
   EXPECT_EQ(code("huggingface-safetensor"), ExitCode::kDone);
   EXPECT_EQ(code("huggingface-torch"), ExitCode::kBadInput);  // none here
   EXPECT_EQ(code("safetensors"), ExitCode::kUsage);
-  EXPECT_EQ(source_formats().front(), "auto");
+  EXPECT_EQ(source_formats().front().name, "auto");
 }
 
 TEST(SafetensorsIndex, EveryPrefixIsRefused) {

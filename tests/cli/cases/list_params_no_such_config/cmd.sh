@@ -1,0 +1,1 @@
+mlc convert_weight --list-params auto nowhere

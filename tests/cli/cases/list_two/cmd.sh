@@ -1,0 +1,1 @@
+mlc convert_weight --list-models --list-sources
