@@ -210,8 +210,7 @@ Prepared prepare_conversion(const ConvertOptions& options, Reporter& reporter) {
   check_config_path(options.config);
   ModelConfig config = load_model_config(options.config, options.model_type);
   Prepared prepared;
-  std::vector<ParamSpec> params =
-      kept_params(expand_params(config, name_of(quantization.kind)), config, quantization);
+  std::vector<ParamSpec> params = scheme_params(config, quantization);
   prepared.checkpoint = open_source(options, config, quantization);
   spread_scales(prepared.checkpoint, params, config, quantization);
   prepared.plan = build_plan(prepared.checkpoint, config, params, quantization);

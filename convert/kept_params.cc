@@ -7,6 +7,7 @@
 #include "convert/quant_rules.h"
 #include "convert/spread_scale.h"
 #include "convert/transform.h"
+#include "models/models.h"
 
 namespace mlc {
 namespace {
@@ -141,11 +142,12 @@ bool keeps_packed(const Quantization& q) {
   return q.kind == QuantKind::kAwq || q.kind == QuantKind::kBlockScale;
 }
 
-std::vector<ParamSpec> kept_params(std::vector<ParamSpec> params, const ModelConfig& config,
-                                   const Quantization& q) {
-  if (!keeps_packed(q)) return params;
+std::vector<ParamSpec> scheme_params(const ModelConfig& config, const Quantization& q) {
+  // First, since some tables compute shapes with it.
   BlockSize block{};
   if (q.kind == QuantKind::kBlockScale) block = block_size(config, q);
+  std::vector<ParamSpec> params = expand_params(config, name_of(q.kind));
+  if (!keeps_packed(q)) return params;
   std::vector<ParamSpec> out;
   for (ParamSpec& spec : params) {
     bool linear = spec.kind == ParamKind::kLinear && !is_final_fc(spec) && !is_gate(spec);

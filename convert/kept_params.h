@@ -17,13 +17,13 @@ namespace mlc {
 
 bool keeps_packed(const Quantization& quantization);
 
-// `params` as the scheme stores them; unchanged for a scheme that quantizes by itself.
+// The params of the model (models/models.h) as the scheme stores them: the architecture's own for a
+// scheme that quantizes by itself.
 // Error(kUnsupported): the config names no weight_block_size, or a param has no such form.
-std::vector<ParamSpec> kept_params(std::vector<ParamSpec> params, const ModelConfig& config,
-                                   const Quantization& quantization);
+std::vector<ParamSpec> scheme_params(const ModelConfig& config, const Quantization& quantization);
 
 // Ministral stores one scale for a whole tensor: gives those tensors of the checkpoint the shape
-// that `params` (of kept_params) have, each scale repeated over the blocks of its own tensor.
+// that `params` (of scheme_params) have, each scale repeated over the blocks of its own tensor.
 void spread_scales(Checkpoint& checkpoint, const std::vector<ParamSpec>& params,
                    const ModelConfig& config, const Quantization& quantization);
 

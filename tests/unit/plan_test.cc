@@ -1,17 +1,11 @@
 #include "convert/plan.h"
 
-#include <cstdio>
-#include <filesystem>
-#include <set>
-
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "convert/kept_params.h"
 #include "models/models.h"
 #include "tests/unit/source_shapes.h"
 
-namespace fs = std::filesystem;
 using namespace mlc;
 
 namespace {
@@ -198,154 +192,6 @@ TEST(Plan, ATiedHeadIsMadeFromTheEmbedding) {
     else
       EXPECT_THROW(head_source(headless), Error);
   }
-}
-
-// As convert_weight makes it.
-Plan scheme_plan(const ModelConfig& config, const Quantization& q) {
-  std::vector<ParamSpec> params = kept_params(expand_params(config, name_of(q.kind)), config, q);
-  Checkpoint checkpoint = headers_for(params);
-  spread_scales(checkpoint, params, config, q);
-  return build_plan(checkpoint, config, params, q);
-}
-
-std::string text_of(const Json* value) { return value->as_string("layout"); }
-
-// The quantized params of mlc_llm, for all lists of schemes that are known here. Their order is
-// that of the model's tree, so they are compared by name.
-TEST(Plan, RecordsAreMlcs) {
-  fs::path registry = fs::path(MLC_TEST_SHARED) / "spec" / "registry";
-  if (!fs::exists(registry / "params")) {
-    std::printf("skipped: no shared data\n");
-    return;
-  }
-  int lists = 0;
-  int records = 0;
-  int orders = 0;
-  int refused = 0;
-  std::map<std::string, int> lists_of_scheme;
-  for (const auto& entry : fs::directory_iterator(registry / "params")) {
-    SCOPED_TRACE(entry.path().filename().string());
-    Json expected = read_json_file(entry.path().string());
-    const Quantization* q = find_quantization(text_of(expected.find("quantization")));
-    ASSERT_NE(q, nullptr);
-    fs::path preset = registry / "presets" / (text_of(expected.find("preset")) + ".json");
-    ModelConfig config = load_model_config(preset.string(), text_of(expected.find("model")));
-    EXPECT_EQ(name_of(q->kind), text_of(expected.find("kind")));
-    Plan plan;
-    try {
-      plan = scheme_plan(config, *q);
-    } catch (const Error& error) {
-      // docs/errata.md: layers too small for the layout of the codes.
-      std::string reason = error.what();
-      EXPECT_TRUE(reason.find("multiple of 64 inputs") != std::string::npos ||
-                  reason.find("multiples of 8 and 128") != std::string::npos)
-          << reason;
-      refused++;
-      continue;
-    }
-    std::map<std::string, const PlanRecord*> ours;
-    for (const PlanStep& step : plan.steps)
-      for (const PlanRecord& r : step.records)
-        ours[r.name] = &r;
-    const auto& theirs = expected.find("params")->items("params");
-    ASSERT_EQ(ours.size(), theirs.size());
-    for (const Json& param : theirs) {
-      auto it = ours.find(text_of(param.find("name")));
-      ASSERT_NE(it, ours.end()) << text_of(param.find("name"));
-      EXPECT_EQ(name_of(it->second->dtype), text_of(param.find("dtype"))) << it->first;
-      std::vector<std::int64_t> shape;
-      for (const Json& dim : param.find("shape")->items("shape"))
-        shape.push_back(dim.as_int("dim"));
-      EXPECT_EQ(it->second->shape, shape) << it->first;
-      records++;
-    }
-    // These biases have other sources than in mlc_llm, which fails (docs/errata.md).
-    const Json* biased = config.fields.find("attention_bias");
-    bool is_erratum =
-        (config.model_type() == "deepseek" || config.model_type().starts_with("qwen3_5")) &&
-        biased != nullptr && *biased == Json(true);
-    const Json* order = expected.find("yield_order_sorted_single_file");
-    // As are the sources of these scales.
-    is_erratum = is_erratum || (q->static_activation && config.model_type() != "ministral3");
-    if (order != nullptr && !is_erratum) {
-      std::vector<std::string> written;
-      for (const PlanStep& step : plan.steps)
-        for (const PlanRecord& r : step.records)
-          written.push_back(r.name);
-      std::vector<std::string> theirs_written;
-      for (const Json& name : order->items("order"))
-        theirs_written.push_back(name.as_string("name"));
-      // What mlc_llm never writes, and then fails (docs/errata.md).
-      std::erase_if(written, [&](const std::string& name) {
-        bool unwritten = q->kind == QuantKind::kFt && name.ends_with("gate.weight");
-        return unwritten && std::find(theirs_written.begin(), theirs_written.end(), name) ==
-                                theirs_written.end();
-      });
-      EXPECT_EQ(written, theirs_written);
-      orders++;
-    }
-    lists++;
-    lists_of_scheme[std::string(q->name)]++;
-  }
-  for (const auto& [name, count] : lists_of_scheme)
-    std::printf("%-46s %3d\n", name.c_str(), count);
-  EXPECT_EQ(lists_of_scheme.size(), quantizations().size());
-  EXPECT_EQ(refused, 2);
-  std::printf("%d orders of writing are equal to mlc_llm's\n", orders);
-  std::printf("%d lists with %d quantized params are equal to mlc_llm's, %d refused\n", lists,
-              records, refused);
-  EXPECT_GT(lists, 0);
-}
-
-// Layouts computed by mlc_llm's own packing class, for presets of this version's architectures.
-TEST(Plan, AgreesWithTheShardLayoutsOfMlcLlm) {
-  fs::path registry = fs::path(MLC_TEST_SHARED) / "spec" / "registry";
-  if (!fs::exists(registry / "shards")) {
-    std::printf("skipped: no shared data\n");
-    return;
-  }
-  int layouts = 0;
-  int unknown = 0;
-  for (const auto& entry : fs::directory_iterator(registry / "shards")) {
-    SCOPED_TRACE(entry.path().filename().string());
-    Json layout = read_json_file(entry.path().string());
-    fs::path preset = registry / "presets" / (text_of(layout.find("preset")) + ".json");
-    ModelConfig config;
-    try {
-      config = load_model_config(preset.string(), "auto");
-    } catch (const Error&) {
-      unknown++;  // an architecture of a later version
-      continue;
-    }
-    const Quantization* q = find_quantization(text_of(layout.find("quantization")));
-    if (!q) {
-      unknown++;
-      continue;
-    }
-    Plan plan = scheme_plan(config, *q);
-    std::map<std::string, const PlanRecord*> ours;
-    for (const PlanStep& step : plan.steps)
-      for (const PlanRecord& r : step.records)
-        ours[r.name] = &r;
-    const auto& shards = layout.find("records")->items("records");
-    ASSERT_EQ(shards.size(), plan.shard_sizes.size());
-    for (std::size_t s = 0; s < shards.size(); s++) {
-      EXPECT_EQ(shards[s].find("nbytes")->as_size("nbytes"), plan.shard_sizes[s]);
-      for (const Json& record : shards[s].find("records")->items("records")) {
-        auto it = ours.find(text_of(record.find("name")));
-        ASSERT_NE(it, ours.end()) << text_of(record.find("name"));
-        EXPECT_EQ(it->second->shard, s);
-        EXPECT_EQ(it->second->offset, record.find("byteOffset")->as_size("byteOffset"));
-        EXPECT_EQ(name_of(it->second->dtype), text_of(record.find("dtype")));
-        ours.erase(it);
-      }
-    }
-    EXPECT_TRUE(ours.empty());
-    layouts++;
-  }
-  std::printf("%d layouts equal, %d of architectures or schemes this version lacks\n", layouts,
-              unknown);
-  EXPECT_GT(layouts, 0);
 }
 
 }  // namespace
