@@ -157,8 +157,8 @@ List list_params(std::string_view model_type, const std::string& config_path,
     fail(ExitCode::kUsage, "--quantization {}: unknown", printable(quantization));
   check_config_path(config_path);
   ModelConfig config = load_model_config(config_path, model_type);
-  std::vector<ParamSpec> specs = expand_params(config, name_of(q ? q->kind : QuantKind::kNone));
-  if (q) specs = kept_params(std::move(specs), config, *q);
+  std::vector<ParamSpec> specs =
+      q ? scheme_params(config, *q) : expand_params(config, name_of(QuantKind::kNone));
 
   TextTable table({{.key = "name", .title = "param"},
                    {.key = "shape", .title = "shape"},
