@@ -59,6 +59,7 @@ struct Arguments {
   ConvertOptions convert;
   std::string device = "auto";
   std::string max_memory = "256M";
+  std::string lattice = "keep";
   bool dry_run = false;
   // --list options: what is asked for, in their order.
   std::vector<std::function<List()>> lists;
@@ -76,6 +77,7 @@ ExitCode run(const Arguments& arguments, const CommandContext& context) {
   if (!arguments.lists.empty()) return print_list(arguments, context);
   ConvertOptions options = arguments.convert;
   options.max_memory = parse_bytes(arguments.max_memory);
+  options.keep_lattices = arguments.lattice == "keep";
   if (!arguments.dry_run && options.output.empty())
     fail(ExitCode::kUsage, "convert_weight: -o OUT is required (or --dry-run)");
   Prepared prepared = prepare_conversion(options, context.reporter);
@@ -126,6 +128,11 @@ RunCommand setup(CLI::App& app) {
       names_of(numeric_rules()));
   one_of(app.add_option("--method", o.method, explain("how codes are chosen", methods())),
          names_of(methods()));
+  one_of(app.add_option("--lattice", a->lattice,
+                        "weights that lie on 16 levels in each group of 32, as Q4_0, GPTQ and "
+                        "quantization-aware training leave them (keep: stored without loss; off: "
+                        "quantized like others, which moves them)"),
+         {"keep", "off"});
   app.add_option("--threads", o.threads, "0: all usable CPUs; the output never depends on it")
       ->capture_default_str()
       ->check(CLI::Range(0u, 1024u))

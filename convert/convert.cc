@@ -94,9 +94,10 @@ std::string plan_id(const ConvertOptions& options, const Prepared& prepared) {
   };
   // Raise it when the same options begin to give other bytes: an interrupted run of an older
   // program is then started afresh.
-  add("bytes 1");
+  add("bytes 2");
   add(options.numerics);
   add(options.method);
+  add(options.keep_lattices ? "lattices" : "no lattices");
   add(prepared.plan.quantization->name);
   for (const std::string& note : prepared.checkpoint.notes)
     add(note);
@@ -273,6 +274,7 @@ ConvertSummary run_conversion(const ConvertOptions& options, const Prepared& pre
                    {.rule = find_numeric_rule(options.numerics),
                     .quantizer = method.quantize,
                     .want_error = method.reports_error || prepared.checkpoint.was_quantized,
+                    .keep_lattices = options.keep_lattices,
                     .threads = prepared.threads,
                     .max_memory = options.max_memory},
                    store, reporter);

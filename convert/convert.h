@@ -28,7 +28,8 @@ struct ConvertOptions {
   std::string lora_adapter;  // folder of a PEFT adapter to merge; empty: none
   std::string numerics = "mlc-2026";
   std::string method = "rtn";
-  unsigned threads = 0;  // 0: all usable CPUs
+  bool keep_lattices = true;  // false: the method's values even for weights on a lattice
+  unsigned threads = 0;       // 0: all usable CPUs
   std::uint64_t max_memory = std::uint64_t{256} << 20;
   // Keep what an interrupted run of the same conversion finished: the same plan, numerics, method
   // and source files (names, sizes, times). If there is such a run, it may also replace a complete

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <set>
@@ -11,6 +10,8 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/parallel.h"
+#include "convert/found_lattices.h"
+#include "convert/memory_gate.h"
 #include "convert/unit_runner.h"
 #include "convert/work.h"
 
@@ -22,44 +23,6 @@ constexpr std::size_t kHashLanes = 16;
 constexpr std::size_t kHashBlock = std::size_t{64} << 10;
 // Reading back 16 lanes, program text and library heaps.
 constexpr std::uint64_t kFixedMemory = std::uint64_t{40} << 20;
-
-// Lets units run while their sum stays within the limit; a unit larger than the limit runs alone.
-class MemoryGate {
- public:
-  explicit MemoryGate(std::uint64_t limit) : limit_(limit) {}
-  void enter(std::uint64_t bytes) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return in_use_ == 0 || in_use_ + bytes <= limit_; });
-    in_use_ += bytes;
-  }
-  void leave(std::uint64_t bytes) {
-    {
-      std::lock_guard lock(mutex_);
-      in_use_ -= bytes;
-    }
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::uint64_t limit_;
-  std::uint64_t in_use_ = 0;
-};
-
-class GatePass {
- public:
-  GatePass(MemoryGate& gate, std::uint64_t bytes) : gate_(gate), bytes_(bytes) {
-    gate_.enter(bytes_);
-  }
-  ~GatePass() { gate_.leave(bytes_); }
-  GatePass(const GatePass&) = delete;
-  GatePass& operator=(const GatePass&) = delete;
-
- private:
-  MemoryGate& gate_;
-  std::uint64_t bytes_;
-};
 
 std::uint64_t block_bytes(unsigned threads, std::uint64_t max_memory) {
   // A unit holds about three times its block at most (packed KN: eight blocks, twice).
@@ -78,17 +41,22 @@ class Execution {
         store_(store),
         reporter_(reporter),
         work_(cut_into_units(plan, checkpoint, block_bytes(options.threads, options.max_memory))),
-        gate_(options.max_memory > kFixedMemory ? options.max_memory - kFixedMemory : 0) {
-    drop_finished_units();
+        gate_(options.max_memory > kFixedMemory ? options.max_memory - kFixedMemory : 0),
+        lattices_(plan) {
     unhashed_ = store_.count() - store_.done_count();
     // A shard of params without elements: no unit completes it.
     for (std::size_t s = 0; s < store_.count(); s++)
       if (store_.size(s) == 0 && !store_.is_done(s)) to_hash_.push_back(s);
-    quantized_.resize(work_.units.size());
-    cast_.resize(work_.units.size());
   }
 
   ExecuteResult run() {
+    // Before finished units are dropped: what is found must not depend on what is done.
+    if (options_.keep_lattices)
+      times_ += find_lattices({plan_, checkpoint_, options_, store_, gate_}, work_.units, lattices_,
+                              reporter_);
+    drop_finished_units();
+    quantized_.resize(work_.units.size());
+    cast_.resize(work_.units.size());
     scan();
     // Every scale of a whole param is known from here on.
     reporter_.begin("convert", pending_bytes());
@@ -118,6 +86,7 @@ class Execution {
     }
     for (std::size_t s : lossless)
       result.lossless_params += lossy.contains(s) ? 0u : 1u;
+    result.found_lattices = lattices_.count();
     for (std::size_t s : nonfinite)
       result.nonfinite.push_back(plan_.steps[s].spec.name);
     for (std::size_t s = 0; s < store_.count(); s++)
@@ -162,7 +131,7 @@ class Execution {
     std::vector<MaxAbs> parts(units.size());
     std::atomic<std::size_t> next = 0;
     parallel_for(options_.threads, options_.threads, [&](std::size_t, unsigned) {
-      UnitRunner runner(plan_, checkpoint_, options_, store_, scales_);
+      UnitRunner runner(plan_, checkpoint_, options_, store_, scales_, lattices_);
       for (std::size_t i = next.fetch_add(1); i < units.size(); i = next.fetch_add(1)) {
         throw_if_cancelled();
         const WorkUnit& unit = work_.units[units[i]];
@@ -184,7 +153,7 @@ class Execution {
   }
 
   void worker() {
-    UnitRunner runner(plan_, checkpoint_, options_, store_, scales_);
+    UnitRunner runner(plan_, checkpoint_, options_, store_, scales_, lattices_);
     try {
       while (!stop_) {
         throw_if_cancelled();
@@ -267,6 +236,7 @@ class Execution {
   WorkList work_;
   std::vector<float> scales_;  // by step
   MemoryGate gate_;
+  FoundLattices lattices_;
   std::vector<QuantCounts> quantized_;
   std::vector<CastCounts> cast_;
   std::atomic<bool> stop_ = false;

@@ -18,6 +18,9 @@ struct ExecuteOptions {
   const NumericRule* rule = nullptr;
   GroupQuantFn quantizer = nullptr;  // a row of methods() in convert/method.h
   bool want_error = false;           // fill the square errors of the counts
+  // Weights on a lattice of 16 levels a group are stored without loss, whether a reader tells
+  // (ElementReader::read_lattice) or they are found (convert/found_lattices.h).
+  bool keep_lattices = true;
   unsigned threads = 1;
   std::uint64_t max_memory = std::uint64_t{256} << 20;
 };
@@ -40,6 +43,7 @@ struct ExecuteResult {
   // Params whose groups all kept their lattice (quantize/lattice.h), of those quantized in this
   // run.
   std::size_t lossless_params = 0;
+  std::size_t found_lattices = 0;      // sources found to lie on a lattice, of all in the plan
   std::vector<std::string> nonfinite;  // params in which a NaN or an infinity was seen
   StageTimes times;
   double sync_seconds = 0;  // at the end, when only the disk was waited for

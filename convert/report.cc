@@ -171,6 +171,10 @@ std::string summary_text(const ConvertOptions& options, const Prepared& p,
   if (s.execute.lossless_params)
     text += fmt::format("  exact          {} transcoded without loss\n",
                         count_text(s.execute.lossless_params, "param"));
+  if (s.execute.found_lattices)
+    text +=
+        fmt::format("  lattice        {} of the checkpoint found on 16 levels a group, and kept\n",
+                    count_text(s.execute.found_lattices, "tensor"));
   if (q.square_weight > 0) {
     double ours = relative(q.square_error, q);
     double rtn = relative(q.rtn_square_error, q);
@@ -211,6 +215,7 @@ Json summary_json(const ConvertOptions& options, const Prepared& p, const Conver
   counts.set("groups", q.groups).set("zero_groups", q.zero_groups);
   counts.set("lattice_groups", q.lattice_groups);
   counts.set("lossless_params", std::uint64_t{s.execute.lossless_params});
+  counts.set("found_lattices", std::uint64_t{s.execute.found_lattices});
   counts.set("nan_values", q.nan_values + c.nan_values);
   counts.set("inf_values", q.inf_values + c.inf_values);
   counts.set("overflow_values", q.overflow_values + c.overflow_values);

@@ -8,6 +8,7 @@
 #include "convert/elementwise.h"
 #include "quantize/ft_pack.h"
 #include "quantize/lattice.h"
+#include "quantize/lattice_search.h"
 
 namespace mlc {
 namespace {
@@ -58,13 +59,6 @@ std::byte* at_least(std::vector<std::byte>& buffer, std::size_t size) {
   return buffer.data();
 }
 
-// Rows that arrive as they are stored keep their groups.
-bool may_keep_lattice(const PlanStep& step, const RowSegment& segment, const Quantization& q,
-                      std::size_t cols) {
-  return step.packer == Packer::kGroup && holds_lattice(q) && !segment.transposed &&
-         cols % kLatticeGroup == 0 && step.transform.elementwise == Elementwise::kNone;
-}
-
 // Codes and block scales of quantized checkpoints: their bits are not to be changed.
 bool is_kept(DType dtype) {
   return dtype != DType::kF16 && dtype != DType::kBF16 && dtype != DType::kF32;
@@ -87,13 +81,14 @@ UnitRunner::Rows UnitRunner::gather(const PlanStep& step, const WorkUnit& unit) 
            .rows = rows,
            .cols = src_cols,
            .first = segment.dst_row + unit.row,
-           .lattice = false};
+           .lattice = false,
+           .found = lattices_.has(unit.step, segment.source)};
   {
     Timed timed(times.read);
     std::size_t bytes = rows * src_cols * size;
     auto first = static_cast<std::uint64_t>(segment.src_row + unit.row);
     at_least(source_, bytes);
-    if (tensor.reader && may_keep_lattice(step, segment, *plan_.quantization, src_cols)) {
+    if (tensor.reader && options_.keep_lattices && may_keep_lattice(plan_, step, segment)) {
       lattice_.resize(rows * src_cols / kLatticeGroup);
       out.lattice = tensor.reader->read_lattice(static_cast<std::int64_t>(first * src_cols),
                                                 static_cast<std::int64_t>(rows * src_cols),
@@ -219,6 +214,9 @@ void UnitRunner::quantize(const PlanStep& step, Rows rows, Result& result) {
     if (rows.lattice)
       group_quantize_lattice(q, *options_.rule, block, lattice_, options_.quantizer,
                              options_.want_error, result.quantized);
+    else if (rows.found)
+      group_quantize_found_lattice(q, *options_.rule, block, options_.quantizer,
+                                   options_.want_error, result.quantized);
     else
       options_.quantizer(q, *options_.rule, block, options_.want_error, result.quantized);
     if (q.model_dtype == DType::kF32)
@@ -310,6 +308,15 @@ UnitRunner::Result UnitRunner::run(const WorkUnit& unit) {
       break;
   }
   return result;
+}
+
+UnitRunner::HiddenLattice UnitRunner::hidden_lattice(const WorkUnit& unit) {
+  Rows rows = gather(plan_.steps[unit.step], unit);
+  Timed timed(times.quantize);
+  std::size_t groups = rows.rows * rows.cols / kLatticeGroup;
+  if (rows.lattice) return {.on = 0, .off = groups};
+  std::size_t on = count_on_lattice(*plan_.quantization, rows.data, rows.dtype, groups);
+  return {.on = on, .off = groups - on};
 }
 
 MaxAbs UnitRunner::scan(const WorkUnit& unit) {

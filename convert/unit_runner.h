@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "convert/execute.h"
+#include "convert/found_lattices.h"
 #include "convert/work.h"
 #include "quantize/fp8_pack.h"
 
@@ -13,10 +14,15 @@ namespace mlc {
 class UnitRunner {
  public:
   // `scales`: of each step whose scale is one number for the whole param; made of scan()'s results
-  // before run() is called.
+  // before run() is called. `lattices`: likewise, of has_hidden_lattice()'s.
   UnitRunner(const Plan& plan, const Checkpoint& checkpoint, const ExecuteOptions& options,
-             ShardStore& store, const std::vector<float>& scales)
-      : plan_(plan), checkpoint_(checkpoint), options_(options), store_(store), scales_(scales) {}
+             ShardStore& store, const std::vector<float>& scales, const FoundLattices& lattices)
+      : plan_(plan),
+        checkpoint_(checkpoint),
+        options_(options),
+        store_(store),
+        scales_(scales),
+        lattices_(lattices) {}
 
   struct Result {
     std::vector<std::size_t> complete;  // shards whose last byte this unit wrote
@@ -26,6 +32,13 @@ class UnitRunner {
   Result run(const WorkUnit& unit);
   // The largest magnitude among the unit's elements, cast to the model dtype; writes nothing.
   MaxAbs scan(const WorkUnit& unit);
+
+  // How many groups of the unit lie on a lattice that its reader does not tell, and how many not.
+  struct HiddenLattice {
+    std::uint64_t on = 0;
+    std::uint64_t off = 0;
+  };
+  HiddenLattice hidden_lattice(const WorkUnit& unit);
 
   StageTimes times;
 
@@ -37,6 +50,7 @@ class UnitRunner {
     std::size_t cols;
     std::int64_t first;  // row of the param
     bool lattice;        // lattice_ holds a scale per 32 elements
+    bool found = false;  // one was found in the whole source
   };
   Rows gather(const PlanStep& step, const WorkUnit& unit);
   Rows gather_band(const PlanStep& step, const WorkUnit& unit, CastCounts& counts);
@@ -54,6 +68,7 @@ class UnitRunner {
   const ExecuteOptions& options_;
   ShardStore& store_;
   const std::vector<float>& scales_;
+  const FoundLattices& lattices_;
   Fp8Quantizer fp8_;
   std::vector<std::byte> source_;
   std::vector<float> lattice_;
