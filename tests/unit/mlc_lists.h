@@ -68,7 +68,7 @@ struct Difference {
 inline const std::vector<Difference>& known_differences() {
   static const std::string biased = "llama|mistral|mixtral|gemma2?|orion|olmo2?|nemotron|eagle";
   static const std::string biased_mlp =
-      "llama|mistral|mixtral|orion|stablelm|baichuan|internlm|deepseek|olmo2?|qwen2|eagle";
+      "llama|mistral|mixtral|gemma2?|orion|stablelm|baichuan|internlm|deepseek|olmo2?|qwen2|eagle";
   static const std::vector<Difference> list = {
       {"M2", Aspect::kSources, "llama4", ".*", ".*feed_forward\\.(gate_up|down)_proj\\.weight"},
       {"M2", Aspect::kShape, "llama4", ".*",

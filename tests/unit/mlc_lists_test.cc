@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hash.h"
+#include "models/registry.h"
 #include "tests/unit/sanitized.h"
 
 namespace mlc {
@@ -72,6 +74,45 @@ class MlcLists : public testing::Test {
 
 TEST(Errata, HaveEveryMarkThatExcusesADifference) {
   EXPECT_EQ(unknown_marks(), std::vector<std::string>{});
+}
+
+// Small configs under every scheme, without the registry: hashes of the lists that its interpreter
+// makes of them (tests/data/configs/README.md).
+TEST(SmallConfigs, GiveTheirParamsUnderEveryScheme) {
+  const fs::path folder = fs::path(MLC_TEST_DATA) / "data" / "configs";
+  std::ifstream rows(folder / "schemes.tsv");
+  int equal = 0;
+  int refused = 0;
+  std::map<std::string, int> differ;
+  std::string stem;
+  std::string scheme;
+  std::string expected;
+  while (rows >> stem >> scheme >> expected) {
+    SCOPED_TRACE(fmt::format("{} {}", stem, scheme));
+    std::string type = find_architecture(stem) != nullptr ? stem : "auto";
+    ModelConfig config = load_model_config((folder / (stem + ".json")).string(), type);
+    try {
+      std::string list;
+      for (const Listed& param : our_lists(config, *find_quantization(scheme)).params)
+        list += fmt::format("{} {} {}\n", param.name, fmt::join(param.shape, "x"), param.dtype);
+      Sha256 sha;
+      sha.update(std::as_bytes(std::span(list)));
+      EXPECT_EQ(hex(sha.finish()).substr(0, 16), expected);
+      equal++;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kUnsupported) << error.what();
+      std::string mark =
+          mark_of(Aspect::kRefused, std::string(config.model_type()), scheme, error.what());
+      EXPECT_TRUE(expected == "refused" || !mark.empty()) << error.what();
+      refused++;
+      if (expected != "refused") differ[mark]++;
+    }
+  }
+  std::printf("%d lists of small configs are equal, %d refused", equal, refused);
+  for (const auto& [mark, count] : differ)
+    std::printf(", %d of them here alone (%s)", count, mark.c_str());
+  std::printf("\n");
+  EXPECT_GT(equal, 600);
 }
 
 TEST_F(MlcLists, ParamsAreEqual) {
