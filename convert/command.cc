@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/file.h"
 #include "convert/convert.h"
 #include "convert/lists.h"
 #include "convert/method.h"
@@ -60,6 +61,7 @@ struct Arguments {
   std::string device = "auto";
   std::string max_memory = "256M";
   std::string lattice = "keep";
+  std::string report;
   bool dry_run = false;
   // --list options: what is asked for, in their order.
   std::vector<std::function<List()>> lists;
@@ -77,6 +79,7 @@ ExitCode run(const Arguments& arguments, const CommandContext& context) {
   if (!arguments.lists.empty()) return print_list(arguments, context);
   ConvertOptions options = arguments.convert;
   options.max_memory = parse_bytes(arguments.max_memory);
+  options.measure_params = !arguments.report.empty();
   options.keep_lattices = arguments.lattice == "keep";
   if (!arguments.dry_run && options.output.empty())
     fail(ExitCode::kUsage, "convert_weight: -o OUT is required (or --dry-run)");
@@ -86,6 +89,8 @@ ExitCode run(const Arguments& arguments, const CommandContext& context) {
     return ExitCode::kDone;
   }
   ConvertSummary summary = run_conversion(options, prepared, context.reporter);
+  if (!arguments.report.empty())
+    write_file_atomically(arguments.report, report_text(prepared.plan, summary.execute.params));
   context.print(context.json ? dump_json(summary_json(options, prepared, summary)) + "\n"
                              : summary_text(options, prepared, summary));
   return ExitCode::kDone;
@@ -143,6 +148,10 @@ RunCommand setup(CLI::App& app) {
          "need more")
       ->capture_default_str()
       ->type_name("BYTES");
+  app.add_option("--report", a->report,
+                 "write a table of all params: exact, or the relative RMS error and the largest "
+                 "difference")
+      ->type_name("FILE");
   app.add_flag("--dry-run", a->dry_run, "print the plan, read only headers, write nothing");
   auto* resume = app.add_flag("--resume", o.resume,
                               "keep the shards that an interrupted run finished (checked by hash)");

@@ -269,16 +269,19 @@ ConvertSummary run_conversion(const ConvertOptions& options, const Prepared& pre
     fail(ExitCode::kIo, "{}: not enough disk: {} needed, {} free", printable(options.output, 1024),
          bytes_text(missing), bytes_text(available));
   store.start();
+  summary.measured = options.measure_params || prepared.checkpoint.was_quantized;
   summary.execute =
       execute_plan(plan, prepared.checkpoint,
                    {.rule = find_numeric_rule(options.numerics),
                     .quantizer = method.quantize,
                     .want_error = method.reports_error || prepared.checkpoint.was_quantized,
+                    .measure_params = summary.measured,
                     .keep_lattices = options.keep_lattices,
                     .threads = prepared.threads,
                     .max_memory = options.max_memory},
                    store, reporter);
   // Every shard is complete, hashed and synced from here on.
+  if (summary.measured) send_param_events(plan, summary.execute.params, reporter);
   summary.warnings = plan.warnings;
   for (const std::string& warning : value_warnings(summary.execute)) {
     reporter.warn(warning);

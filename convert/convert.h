@@ -28,6 +28,9 @@ struct ConvertOptions {
   std::string lora_adapter;  // folder of a PEFT adapter to merge; empty: none
   std::string numerics = "mlc-2026";
   std::string method = "rtn";
+  // Also measure each param's error if the weights were not quantized before; those that were are
+  // always measured.
+  bool measure_params = false;
   bool keep_lattices = true;  // false: the method's values even for weights on a lattice
   unsigned threads = 0;       // 0: all usable CPUs
   std::uint64_t max_memory = std::uint64_t{256} << 20;
@@ -51,6 +54,7 @@ struct Prepared {
 
 struct ConvertSummary {
   ExecuteResult execute;
+  bool measured = false;        // execute.params holds errors
   std::size_t kept_shards = 0;  // from an earlier run, with --resume
   double seconds = 0;
   std::uint64_t peak_memory = 0;  // measured, resident set of the process

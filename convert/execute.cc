@@ -57,6 +57,7 @@ class Execution {
     drop_finished_units();
     quantized_.resize(work_.units.size());
     cast_.resize(work_.units.size());
+    errors_.resize(work_.units.size());
     scan();
     // Every scale of a whole param is known from here on.
     reporter_.begin("convert", pending_bytes());
@@ -73,19 +74,21 @@ class Execution {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     // In unit order, so that sums of doubles do not depend on which thread was faster.
     std::set<std::size_t> nonfinite;
-    std::set<std::size_t> lossless, lossy;
+    result.params.resize(plan_.steps.size());
     for (std::size_t u = 0; u < work_.units.size(); u++) {
       result.quantized += quantized_[u];
       result.cast += cast_[u];
       if (quantized_[u].nan_values + quantized_[u].inf_values + cast_[u].nan_values +
           cast_[u].inf_values)
         nonfinite.insert(work_.units[u].step);
-      if (quantized_[u].groups == 0) continue;
-      bool kept = quantized_[u].lattice_groups == quantized_[u].groups;
-      (kept ? lossless : lossy).insert(work_.units[u].step);
+      ParamResult& param = result.params[work_.units[u].step];
+      param.seen = true;
+      param.groups += quantized_[u].groups;
+      param.lattice_groups += quantized_[u].lattice_groups;
+      param.error += errors_[u];
     }
-    for (std::size_t s : lossless)
-      result.lossless_params += lossy.contains(s) ? 0u : 1u;
+    for (const ParamResult& param : result.params)
+      result.lossless_params += param.groups > 0 && param.lattice_groups == param.groups ? 1u : 0u;
     result.found_lattices = lattices_.count();
     for (std::size_t s : nonfinite)
       result.nonfinite.push_back(plan_.steps[s].spec.name);
@@ -185,6 +188,7 @@ class Execution {
     UnitRunner::Result result = runner.run(unit);
     quantized_[u] = result.quantized;
     cast_[u] = result.cast;
+    errors_[u] = result.error;
     reporter_.advance(unit_bytes(unit));
     if (result.complete.empty()) return;
     std::lock_guard lock(mutex_);
@@ -239,6 +243,7 @@ class Execution {
   FoundLattices lattices_;
   std::vector<QuantCounts> quantized_;
   std::vector<CastCounts> cast_;
+  std::vector<ErrorSums> errors_;
   std::atomic<bool> stop_ = false;
   std::atomic<std::size_t> next_ = 0;
   std::mutex mutex_;

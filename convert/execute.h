@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/reporter.h"
+#include "convert/param_error.h"
 #include "convert/plan.h"
 #include "convert/shard_store.h"
 #include "quantize/cast.h"
@@ -18,6 +19,7 @@ struct ExecuteOptions {
   const NumericRule* rule = nullptr;
   GroupQuantFn quantizer = nullptr;  // a row of methods() in convert/method.h
   bool want_error = false;           // fill the square errors of the counts
+  bool measure_params = false;       // fill the errors of ExecuteResult::params
   // Weights on a lattice of 16 levels a group are stored without loss, whether a reader tells
   // (ElementReader::read_lattice) or they are found (convert/found_lattices.h).
   bool keep_lattices = true;
@@ -37,9 +39,10 @@ struct StageTimes {
 };
 
 struct ExecuteResult {
-  std::vector<std::string> md5;  // of each shard
-  QuantCounts quantized;         // over quantized params
-  CastCounts cast;               // over the others
+  std::vector<std::string> md5;     // of each shard
+  QuantCounts quantized;            // over quantized params
+  CastCounts cast;                  // over the others
+  std::vector<ParamResult> params;  // by step of the plan
   // Params whose groups all kept their lattice (quantize/lattice.h), of those quantized in this
   // run.
   std::size_t lossless_params = 0;

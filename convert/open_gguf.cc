@@ -204,6 +204,7 @@ class Mapper {
     bool plain = tensor.type->plain && !view.row_map && !view.minus_one && !view.turned;
     if (!plain) source.reader = make_gguf_reader(std::move(view));
     checkpoint_.tensors.push_back(std::move(source));
+    checkpoint_.was_quantized = checkpoint_.was_quantized || !tensor.type->plain;
   }
 
   std::int64_t head_count(const Part& part, bool of_keys) const {

@@ -175,6 +175,14 @@ std::string summary_text(const ConvertOptions& options, const Prepared& p,
     text +=
         fmt::format("  lattice        {} of the checkpoint found on 16 levels a group, and kept\n",
                     count_text(s.execute.found_lattices, "tensor"));
+  ErrorSummary errors = summarize_errors(p.plan, s.execute.params);
+  if (s.measured && errors.quantized > 0)
+    text += fmt::format(
+        "  {:<14} {}, relative RMS error mean {:.6f}, worst {:.6f} ({}), largest difference "
+        "{:.6g}\n",
+        p.checkpoint.was_quantized ? "requantized" : "quantized",
+        count_text(errors.quantized, "param"), errors.mean_relative_rms, errors.worst_relative_rms,
+        printable(errors.worst_param), static_cast<double>(errors.max_error));
   if (q.square_weight > 0) {
     double ours = relative(q.square_error, q);
     double rtn = relative(q.rtn_square_error, q);
@@ -225,6 +233,17 @@ Json summary_json(const ConvertOptions& options, const Prepared& p, const Conver
     error.set("relative_mse", relative(q.square_error, q));
     if (q.rtn_square_error > 0) error.set("rtn_relative_mse", relative(q.rtn_square_error, q));
     out.set("error", std::move(error));
+  }
+  if (s.measured) {
+    ErrorSummary errors = summarize_errors(p.plan, s.execute.params);
+    Json params = Json::object();
+    params.set("exact", std::uint64_t{errors.exact});
+    params.set("quantized", std::uint64_t{errors.quantized});
+    params.set("mean_relative_rms", errors.mean_relative_rms);
+    params.set("worst_relative_rms", errors.worst_relative_rms);
+    params.set("worst_param", errors.worst_param);
+    params.set("max_abs", static_cast<double>(errors.max_error));
+    out.set("param_errors", std::move(params));
   }
   Json md5 = strings_json(s.execute.md5);
   out.set("shard_md5", std::move(md5));

@@ -59,6 +59,9 @@ std::byte* at_least(std::vector<std::byte>& buffer, std::size_t size) {
   return buffer.data();
 }
 
+// Elements whose errors are measured at a time.
+constexpr std::size_t kMeasured = std::size_t{1} << 16;
+
 // Codes and block scales of quantized checkpoints: their bits are not to be changed.
 bool is_kept(DType dtype) {
   return dtype != DType::kF16 && dtype != DType::kBF16 && dtype != DType::kF32;
@@ -170,6 +173,31 @@ void UnitRunner::to_model_dtype(Rows& rows, CastCounts& counts) {
   rows.dtype = to;
 }
 
+template <class Compute>
+void UnitRunner::measure(const Rows& rows, DType as, Compute compute, Result& result) {
+  if (!options_.measure_params || rows.rows * rows.cols == 0) return;
+  Timed timed(times.quantize);
+  std::size_t step = std::max<std::size_t>(1, kMeasured / rows.cols);
+  for (std::size_t r = 0; r < rows.rows; r += step) {
+    std::size_t part = std::min(step, rows.rows - r);
+    std::size_t n = part * rows.cols;
+    if (computed_.size() < n) computed_.resize(n);
+    if (wanted_.size() < n) wanted_.resize(n);
+    const std::byte* src = rows.data + r * rows.cols * size_of(rows.dtype);
+    CastCounts ignored;
+    if (as != rows.dtype && as != DType::kF32) {
+      // The rounding to the model's dtype is no fault of the quantizer.
+      std::byte* cast = at_least(narrowed_, n * size_of(as));
+      cast_elements(rows.dtype, src, as, cast, n, ignored);
+      cast_elements(as, cast, DType::kF32, wanted_.data(), n, ignored);
+    } else {
+      cast_elements(rows.dtype, src, DType::kF32, wanted_.data(), n, ignored);
+    }
+    compute(r, part, computed_.data());
+    add_errors(computed_.data(), wanted_.data(), n, result.error);
+  }
+}
+
 void UnitRunner::keep(const PlanStep& step, const Rows& rows, Result& result) {
   const PlanRecord& record = step.records[0];
   write(record, rows, step, rows.data, size_of(record.dtype), rows.cols, result);
@@ -188,6 +216,16 @@ void UnitRunner::cast(const PlanStep& step, const Rows& rows, Result& result) {
     }
   }
   bool narrowed = record.dtype == DType::kF32;
+  measure(
+      rows, DType::kF32,
+      [&](std::size_t r, std::size_t part, float* out) {
+        DType stored = narrowed ? DType::kBF16 : record.dtype;
+        const std::byte* from = narrowed ? stored_.data() : codes_.data();
+        CastCounts ignored;
+        cast_elements(stored, from + r * rows.cols * size_of(stored), DType::kF32, out,
+                      part * rows.cols, ignored);
+      },
+      result);
   write(record, rows, step, narrowed ? stored_.data() : codes_.data(),
         narrowed ? 2 : size_of(record.dtype), rows.cols, result);
 }
@@ -224,6 +262,22 @@ void UnitRunner::quantize(const PlanStep& step, Rows rows, Result& result) {
                         at_least(stored_, rows.rows * groups * 2), rows.rows * groups);
   }
   bool narrowed = q.model_dtype == DType::kF32;
+  measure(
+      rows, q.model_dtype,
+      [&](std::size_t r, std::size_t part, float* out) {
+        const std::byte* scales = packed_scales_.data() + r * groups * scale_size;
+        if (narrowed) {
+          // What travels is the bfloat16 one.
+          CastCounts ignored;
+          std::byte* wide = at_least(narrowed_, part * groups * 4);
+          cast_elements(DType::kBF16, stored_.data() + r * groups * 2, DType::kF32, wide,
+                        part * groups, ignored);
+          scales = wide;
+        }
+        const auto* all = reinterpret_cast<const std::uint32_t*>(codes_.data());
+        group_dequantize(q, part, rows.cols, all + r * words, scales, out);
+      },
+      result);
   write(step.records[0], rows, step, codes_.data(), 4, words, result);
   write(step.records[1], rows, step, narrowed ? stored_.data() : packed_scales_.data(),
         narrowed ? 2 : scale_size, groups, result);
@@ -240,6 +294,16 @@ void UnitRunner::quantize_ft(const PlanStep& step, const Rows& rows, Result& res
                                  .q_weight = reinterpret_cast<std::uint8_t*>(codes),
                                  .q_scale = reinterpret_cast<std::uint16_t*>(scales)});
   }
+  measure(
+      rows, DType::kF16,
+      [&](std::size_t r, std::size_t part, float* out) {
+        const auto* all = reinterpret_cast<const std::uint8_t*>(codes);
+        const auto* scale = reinterpret_cast<const std::uint16_t*>(scales);
+        for (std::size_t row = r; row < r + part; row++)
+          for (std::size_t c = 0; c < rows.cols; c++)
+            *out++ = ft_dequantize(ft_code(all, rows.cols, row, c), scale[row]);
+      },
+      result);
   write(step.records[0], rows, step, codes, 1, rows.cols / 2, result);
   write(step.records[1], rows, step, scales, 2, 1, result);
 }
@@ -255,6 +319,14 @@ void UnitRunner::quantize_fp8(const PlanStep& step, const WorkUnit& unit, Rows r
     fp8_.quantize(reinterpret_cast<const std::uint16_t*>(rows.data), rows.rows * rows.cols, scale,
                   q.weight_dtype, reinterpret_cast<std::uint8_t*>(codes));
   }
+  measure(
+      rows, q.model_dtype,
+      [&](std::size_t r, std::size_t part, float* out) {
+        const auto* all = reinterpret_cast<const std::uint8_t*>(codes) + r * rows.cols;
+        for (std::size_t i = 0; i < part * rows.cols; i++)
+          out[i] = fp8_to_f32(all[i], q.weight_dtype) * scale;
+      },
+      result);
   write(step.records[0], rows, step, codes, 1, rows.cols, result);
   if (unit.segment != 0 || unit.row != 0) return;
   // What is one number for the whole param is written with its first rows. Nothing is calibrated

@@ -28,6 +28,7 @@ class UnitRunner {
     std::vector<std::size_t> complete;  // shards whose last byte this unit wrote
     QuantCounts quantized;
     CastCounts cast;
+    ErrorSums error;  // with ExecuteOptions::measure_params
   };
   Result run(const WorkUnit& unit);
   // The largest magnitude among the unit's elements, cast to the model dtype; writes nothing.
@@ -60,6 +61,9 @@ class UnitRunner {
   void quantize(const PlanStep& step, Rows rows, Result& result);
   void quantize_ft(const PlanStep& step, const Rows& rows, Result& result);
   void quantize_fp8(const PlanStep& step, const WorkUnit& unit, Rows rows, Result& result);
+  // `compute(row, rows, out)` gives what a runtime computes of these rows of the unit.
+  template <class Compute>
+  void measure(const Rows& rows, DType as, Compute compute, Result& result);
   void write(const PlanRecord& record, const Rows& rows, const PlanStep& step,
              const std::byte* data, std::size_t element, std::size_t per_row, Result& result);
 
@@ -80,6 +84,9 @@ class UnitRunner {
   std::vector<std::byte> packed_scales_;
   std::vector<std::byte> stored_;
   std::vector<std::byte> columns_;
+  std::vector<std::byte> narrowed_;
+  std::vector<float> computed_;
+  std::vector<float> wanted_;
 };
 
 }  // namespace mlc

@@ -1,5 +1,7 @@
 // GGUF to packages, from the front door: Q4_0 and ternary weights arrive without loss, and all
 // parts of a split model are found from any of them.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -115,6 +117,76 @@ TEST_F(GgufConvert, LatticesArriveWithoutLoss) {
                 << " params without loss\n";
     }
   }
+}
+
+class Events : public SilentReporter {
+ public:
+  void event(std::string_view name, const Json& detail) override {
+    if (name == "param") params.push_back(detail);
+  }
+  std::vector<Json> params;
+};
+
+// Each param's error is that of what lies in the shards against the decoded tensor, cast.
+TEST_F(GgufConvert, EveryParamTellsItsError) {
+  std::size_t measured = 0;
+  for (const std::string source : {"u1-pure-q4_0.gguf", "u1-pure-q4_1.gguf", "u1-pure-q2_k.gguf"}) {
+    ConvertOptions plain_options = options(source, "q0f16");
+    Prepared plain = prepare_conversion(plain_options, reporter_);
+    run_conversion(plain_options, plain, reporter_);
+    const std::string plain_bytes = bytes(plain_options, plain);
+    const Quantization& q = *find_quantization("q4f16_1");
+    ConvertOptions o = options(source, "q4f16_1");
+    Prepared prepared = prepare_conversion(o, reporter_);
+    Events events;
+    ConvertSummary summary = run_conversion(o, prepared, events);
+    ASSERT_TRUE(summary.measured);
+    ASSERT_EQ(events.params.size(), prepared.plan.steps.size());
+    const std::string shards = bytes(o, prepared);
+    double worst = 0, sum = 0;
+    std::size_t quantized = 0;
+    for (std::size_t i = 0; i < prepared.plan.steps.size(); i++) {
+      const PlanStep& step = prepared.plan.steps[i];
+      const ParamResult& result = summary.execute.params[i];
+      const Json& event = events.params[i];
+      EXPECT_EQ(event.find("name")->as_string("name"), step.spec.name);
+      if (!step.quantized) {
+        EXPECT_EQ(event.find("quantizer")->as_string("quantizer"), "cast");
+        continue;
+      }
+      std::vector<float> ours = runtime_values(shards, step, q);
+      std::vector<float> wanted = runtime_values(plain_bytes, plain.plan.steps[i], q);
+      double error = 0, weight = 0, most = 0;
+      for (std::size_t e = 0; e < ours.size(); e++) {
+        double difference = static_cast<double>(ours[e]) - static_cast<double>(wanted[e]);
+        if (!std::isfinite(difference)) continue;
+        error += difference * difference;
+        weight += static_cast<double>(wanted[e]) * static_cast<double>(wanted[e]);
+        most = std::max(most, std::fabs(difference));
+      }
+      double rms = std::sqrt(error / weight);
+      EXPECT_NEAR(result.error.relative_rms(), rms, 1e-9) << source << " " << step.spec.name;
+      EXPECT_NEAR(static_cast<double>(result.error.max_error), most, most * 1e-6);
+      bool exact = result.groups == result.lattice_groups;
+      EXPECT_EQ(exact, most == 0) << source << " " << step.spec.name;
+      EXPECT_EQ(event.find("state")->as_string("state"), exact ? "exact" : "quantized");
+      measured++;
+      if (exact) continue;
+      worst = std::max(worst, rms);
+      sum += rms;
+      quantized++;
+    }
+    ErrorSummary total = summarize_errors(prepared.plan, summary.execute.params);
+    EXPECT_EQ(total.quantized, quantized) << source;
+    EXPECT_NEAR(total.worst_relative_rms, worst, 1e-9);
+    if (quantized > 0) {
+      EXPECT_NEAR(total.mean_relative_rms, sum / static_cast<double>(quantized), 1e-9);
+    }
+    std::string report = report_text(prepared.plan, summary.execute.params);
+    EXPECT_EQ(static_cast<std::size_t>(std::count(report.begin(), report.end(), '\n')),
+              prepared.plan.steps.size() + 1);
+  }
+  std::cout << measured << " quantized params measured again from the shards\n";
 }
 
 TEST_F(GgufConvert, SplitModelsAreOneModel) {
