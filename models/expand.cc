@@ -98,6 +98,11 @@ class Expander {
     spec.shape = shape(param, spec.name, scope);
     spec.symbolic_rows = param.shape.dims[0].symbolic;
     spec.kind = param.kind;
+    // mlc_llm tells routers from other layers by their at most 256 outputs; its own habit, to leave
+    // them alone, holds for all of them where no library fixes the names (Kimi K2 has 384 experts).
+    if (!config_.architecture->in_mlc_llm && param.kind == ParamKind::kLinear &&
+        spec.name.ends_with("gate.weight"))
+      spec.kind = ParamKind::kRaw;
     spec.dtype = param.dtype;
     spec.out_dtype = param.out_dtype;
     spec.op = param.op;
@@ -239,9 +244,19 @@ class IgnoreMatcher {
 
   bool may_match(const Block& block) const {
     for (const Ignored& ignored : block.ignored)
-      if (name_.starts_with(next_part(ignored.pattern).literal)) return true;
+      if (name_.starts_with(next_part(ignored.pattern).literal) &&
+          name_.ends_with(last_literal(ignored.pattern)))
+        return true;
     return std::any_of(block.blocks.begin(), block.blocks.end(),
                        [&](const Block& inner) { return may_match(inner); });
+  }
+
+  // What the name must end in. A checkpoint may have 70,000 tensors, and to fill in a pattern for
+  // each layer and each of them took seconds.
+  static std::string_view last_literal(std::string_view pattern) {
+    if (pattern.ends_with('*')) return {};
+    std::size_t hole = pattern.rfind('}');
+    return hole == std::string_view::npos ? pattern : pattern.substr(hole + 1);
   }
 
   const Ignored* find_turn(const Block& block, const Environment& scope) const {

@@ -56,7 +56,7 @@ std::optional<Fp8Blocks> read_fp8_blocks(const Json& config, const std::string& 
     bad_input("{} must be an object with the name of its quant_method", where);
   if (method->as_string(where) != "fp8") return std::nullopt;
   const Json* format = config.find("fmt");
-  if (format != nullptr && !(*format == Json("e4m3")))
+  if (format != nullptr && !(*format == Json("e4m3")) && !(*format == Json("float8_e4m3fn")))
     fail(ExitCode::kUnsupported, "{}.fmt is {}, but fp8 checkpoints are known as \"e4m3\" only",
          where, printable(dump_json(*format), 60));
   Fp8Blocks blocks{.size = {}, .excluded = Json::array()};

@@ -1,5 +1,6 @@
-// Cohere: Command R and Aya. One norm per layer, without a bias; the head is the embedding.
-#include "models/arch/llama_rows.h"
+// Cohere: Command R and Aya. One norm per layer, without a bias; the head is the embedding. Cohere
+// 2 (Command R7B, Command A): the same tensors, most layers with a sliding window.
+#include "models/arch/kin_rows.h"
 #include "models/well_formed.h"
 
 namespace mlc {
@@ -70,8 +71,49 @@ static constexpr Step kSteps[] = {
     steps::kHeadsGroup,
 };
 
+static constexpr std::array kBiases = {
+    Param{.name = "model.layers.{i}.self_attn.qkv_proj.bias",
+          .shape = {"(num_attention_heads+2*num_key_value_heads)*head_dim"},
+          .kind = ParamKind::kLinearBias,
+          .op = Op::kConcat,
+          .sources = {"model.layers.{i}.self_attn.q_proj.bias",
+                      "model.layers.{i}.self_attn.k_proj.bias",
+                      "model.layers.{i}.self_attn.v_proj.bias"},
+          .when = "attention_bias"},
+    Param{.name = "model.layers.{i}.self_attn.out_proj.bias",
+          .shape = {"hidden_size"},
+          .kind = ParamKind::kLinearBias,
+          .sources = {"model.layers.{i}.self_attn.o_proj.bias"},
+          .when = "attention_bias"},
+};
+static constexpr auto kLayer2 = join(kLayer, kBiases);
+static constexpr Block kBody2[] = {
+    {.params = kPlainEmbedding},
+    {.variable = "i", .count = "num_hidden_layers", .params = kLayer2, .ignored = kRotaryIgnored},
+    {.params = kNorm},
+    {.params = kPlainHead},
+    kTiedHead,
+};
+
+static constexpr auto kFields2 = join(
+    kKinFields, std::array{
+                    kTiedUnlessSaid,
+                    kAttentionBias,
+                    Field{.name = "layer_norm_eps", .type = FieldType::kNumber},
+                    Field{.name = "logit_scale", .type = FieldType::kNumber, .otherwise = "0.0625"},
+                    Field{.name = "sliding_window", .otherwise = "4096"},
+                    Field{.name = "sliding_window_pattern", .otherwise = "4"},
+                    Field{.name = "layer_types", .type = FieldType::kAny, .otherwise = "None"},
+                });
+
 static constexpr Architecture kModels[] = {
     {.model_type = "cohere", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "cohere2",
+     .class_names = {"Cohere2ForCausalLM"},
+     .config = {.fields = kFields2, .steps = kKinSteps},
+     .body = kBody2,
+     .in_mlc_llm = false,
+     .note = "Command R7B, Command A"},
 };
 static_assert(well_formed(kModels));
 

@@ -1,5 +1,5 @@
-// DeepSeek: version 1 with plain attention, versions 2 and 3 with latent attention. Layers from
-// first_k_dense_replace on, every moe_layer_freq-th of them, have experts.
+// DeepSeek and Kimi K2: version 1 with plain attention, versions 2 and 3 with latent attention.
+// Layers from first_k_dense_replace on, every moe_layer_freq-th of them, have experts.
 #include "models/arch/llama_rows.h"
 #include "models/well_formed.h"
 
@@ -294,6 +294,11 @@ static constexpr Architecture kModels[] = {
     {.model_type = "deepseek_v3",
      .config = {.fields = kLatentFields, .steps = kLatentSteps},
      .body = kLatentBody},
+    {.model_type = "kimi_k2",
+     .config = {.fields = kLatentFields, .steps = kLatentSteps},
+     .body = kLatentBody,
+     .in_mlc_llm = false,
+     .note = "also K2 Thinking"},
 };
 static_assert(well_formed(kModels));
 

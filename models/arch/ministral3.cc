@@ -128,6 +128,18 @@ static constexpr Architecture kModels[] = {
      .aliases = kAliases,
      .no_quantization_field = "modules_to_not_convert",
      .renames = kPartsBelowModel},
+    {.model_type = "mistral3",
+     .class_names = {"Mistral3ForConditionalGeneration"},
+     .config = {.fields = kFields,
+                .steps = kSteps,
+                .flatten = "text_config",
+                .top_wins = {"tie_word_embeddings", "dtype"}},
+     .body = kBody,
+     .aliases = kAliases,
+     .no_quantization_field = "modules_to_not_convert",
+     .renames = kPartsBelowModel,
+     .in_mlc_llm = false,
+     .note = "Mistral Small 3.1 and later, without vision"},
 };
 static_assert(well_formed(kModels));
 

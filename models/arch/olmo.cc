@@ -1,6 +1,6 @@
-// OLMo 1, whose norms have no weights, and OLMo 2, which norms q, k and what each half of a layer
-// gives.
-#include "models/arch/llama_rows.h"
+// OLMo 1, whose norms have no weights; OLMo 2, which norms q, k and what each half of a layer
+// gives; OLMo 3, the same with sliding windows, which stand in the config.
+#include "models/arch/kin_rows.h"
 #include "models/well_formed.h"
 
 namespace mlc {
@@ -92,9 +92,23 @@ static constexpr Step kSteps2[] = {
     steps::kContext,       steps::kPrefill8192, steps::kStagesFitLayers,
 };
 
+static constexpr auto kFields3 =
+    join(kKinFields, std::array{
+                         kRmsNormEps,
+                         kUntiedUnlessSaid,
+                         kAttentionBias,
+                         Field{.name = "sliding_window", .otherwise = "None"},
+                         Field{.name = "layer_types", .type = FieldType::kAny, .otherwise = "None"},
+                     });
+
 static constexpr Architecture kModels[] = {
     {.model_type = "olmo", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
     {.model_type = "olmo2", .config = {.fields = kFields2, .steps = kSteps2}, .body = kBody2},
+    {.model_type = "olmo3",
+     .class_names = {"Olmo3ForCausalLM"},
+     .config = {.fields = kFields3, .steps = kKinSteps},
+     .body = kBody2,
+     .in_mlc_llm = false},
 };
 static_assert(well_formed(kModels));
 

@@ -90,11 +90,29 @@ static constexpr Step kSteps[] = {
     steps::kPrefill8192,
 };
 
+// MiMo: Qwen 2 and layers that predict further tokens.
+static constexpr Ignored kPrediction[] = {
+    {.pattern = "model.mtp_layers.*",
+     .rule = "layers that predict further tokens",
+     .counted = true},
+};
+static constexpr Block kMimoBody[] = {
+    {.params = kPlainEmbedding, .ignored = kPrediction},
+    {.variable = "i", .count = "num_hidden_layers", .params = kLayer, .ignored = kLlamaIgnored},
+    {.params = kTail},
+    kTiedHead,
+};
+
 static constexpr Architecture kModels[] = {
     {.model_type = "qwen2", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
     {.model_type = "qwen2_moe",
      .config = {.fields = kMoeFields, .steps = kSteps},
      .body = kMoeBody},
+    {.model_type = "mimo",
+     .class_names = {"MiMoForCausalLM"},
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kMimoBody,
+     .in_mlc_llm = false},
 };
 static_assert(well_formed(kModels));
 
