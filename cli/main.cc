@@ -13,12 +13,14 @@
 #include "cli/signals.h"
 #include "cli/standard_streams.h"
 #include "convert/command.h"
+#include "genconfig/command.h"
 
 namespace mlc {
 
 std::span<const Command> all_commands() {
   static const std::array kCommands = {
       kConvertWeight,
+      kGenConfig,
       kHelp,
       kCompletion,
   };

@@ -109,8 +109,8 @@ Json conv_template_json(const ConvTemplate& row) {
   json.set("name", row.name);
   json.set("system_template", row.system_template);
   json.set("system_message", row.system_message);
-  if (!row.system_prefix_token_ids.empty())
-    json.set("system_prefix_token_ids", list_of(row.system_prefix_token_ids));
+  json.set("system_prefix_token_ids",
+           row.system_prefix_token_ids.empty() ? Json() : list_of(row.system_prefix_token_ids));
   json.set("add_role_after_system_message", row.add_role_after_system_message);
   Json roles = Json::object().set("user", row.user).set("assistant", row.assistant);
   if (row.tool) roles.set("tool", *row.tool);

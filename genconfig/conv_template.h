@@ -45,7 +45,7 @@ struct ConvTemplate {
   std::string_view name;
   std::string_view system_template = "{system_message}";
   std::string_view system_message = {};  // the one that a runtime uses where none is given
-  // Tokens in front of everything, mostly the one that begins a text. None: the key is left out.
+  // Tokens in front of everything, mostly the one that begins a text. None: null.
   Few<std::int32_t> system_prefix_token_ids = {};
   // false: the first message's role stands within the system text already ("[INST] <<SYS>>").
   bool add_role_after_system_message = true;

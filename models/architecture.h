@@ -103,6 +103,13 @@ struct Rename {
   std::string_view to;
 };
 
+// What the vector of an embedding model is made of.
+struct Embedding {
+  std::string_view side;     // "encoder" or "decoder"
+  std::string_view pooling;  // over the tokens: "cls" or "last"
+  bool normalize = true;
+};
+
 struct Architecture {
   std::string_view model_type;     // the registry's name
   Texts<2> also_detected_as = {};  // model_type values that mean this one
@@ -118,6 +125,7 @@ struct Architecture {
   // mlc_llm knows it, so a runtime may have a model library for it; for others the names of the
   // params are our own (docs/formats.md).
   bool in_mlc_llm = true;
+  std::optional<Embedding> embedding = {};  // none: a model to chat with
   std::string_view note = {};  // for lists of models: what a user has to know; one line
 };
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/spelling.h"
 #include "models/derive.h"
+#include "models/newer_config.h"
 #include "models/registry.h"
 
 namespace mlc {
@@ -73,10 +74,12 @@ ModelConfig read_model_config(Json source, const std::string& path, std::string_
   const Architecture* architecture =
       detect ? detect_architecture(source, model_type) : find_architecture(model_type);
   if (architecture == nullptr) unknown_model_type(model_type, path);
+  std::vector<std::string> warnings;
+  Json older = with_older_keys(architecture->config, source, path, warnings);
   DerivedFields derived =
-      derive_fields(architecture->config, source, path, architecture->model_type);
-  return {architecture, path, std::move(source), std::move(derived.fields),
-          std::move(derived.warnings)};
+      derive_fields(architecture->config, older, path, architecture->model_type);
+  warnings.insert(warnings.end(), derived.warnings.begin(), derived.warnings.end());
+  return {architecture, path, std::move(source), std::move(derived.fields), std::move(warnings)};
 }
 
 ModelConfig load_model_config(const std::string& path_or_folder, std::string_view model_type) {

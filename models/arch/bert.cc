@@ -115,15 +115,19 @@ static constexpr Step kSteps[] = {
 // Checkpoints of models with a head have the outer module's name in front.
 static constexpr Rename kOuter[] = {{.from = "", .to = "bert."}};
 
+static constexpr Embedding kFirstToken = {.side = "encoder", .pooling = "cls"};
+
 static constexpr Architecture kModels[] = {
     {.model_type = "bert",
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
-     .renames = kOuter},
+     .renames = kOuter,
+     .embedding = kFirstToken},
     {.model_type = "bert-bge",
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBgeBody,
-     .renames = kOuter},
+     .renames = kOuter,
+     .embedding = kFirstToken},
 };
 static_assert(well_formed(kModels));
 

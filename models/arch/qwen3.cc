@@ -152,6 +152,8 @@ static constexpr Step kSteps[] = {
     steps::kPrefill2048,
 };
 
+static constexpr Embedding kLastToken = {.side = "decoder", .pooling = "last"};
+
 static constexpr Architecture kModels[] = {
     {.model_type = "qwen3",
      .config = {.fields = kFields, .steps = kSteps},
@@ -160,7 +162,8 @@ static constexpr Architecture kModels[] = {
     {.model_type = "qwen3-embedding",
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
-     .aliases = kBare},
+     .aliases = kBare,
+     .embedding = kLastToken},
     {.model_type = "qwen3_moe",
      .config = {.fields = kMoeFields, .steps = kSteps},
      .body = kMoeBody,

@@ -21,7 +21,12 @@ TEST(ConvTemplates, AreMlcs) {
   for (const Json::Member& member : expected.members("templates")) {
     const ConvTemplate* row = find_conv_template(member.first);
     ASSERT_NE(row, nullptr) << member.first;
-    EXPECT_EQ(dump_json(conv_template_json(*row), 2), dump_json(member.second, 2));
+    // The dump leaves out what is null; mlc-chat-config.json does not.
+    Json full = conv_template_json(*row);
+    Json ours = Json::object();
+    for (const Json::Member& field : full.members("ours"))
+      if (!field.second.is_null()) ours.set(field.first, field.second);
+    EXPECT_EQ(dump_json(ours, 2), dump_json(member.second, 2));
     names.insert(member.first);
   }
   EXPECT_EQ(names.size(), conv_templates().size());
