@@ -31,6 +31,9 @@ struct CommandContext {
   // Appends to the result on standard output; Error(kIo) when that can't be written. With --json
   // the result is one JSON value and nothing else.
   std::function<void(std::string_view)> print;
+  // The same for a result that is only there to be read: when a reader has seen enough (a closed
+  // pipe, as of `| head`), the rest is dropped without an error.
+  std::function<void(std::string_view)> print_list;
   bool json = false;
 };
 

@@ -109,22 +109,34 @@ InputFile::InputFile(const std::string& path) : path_(path) {
   fd_ = open_regular(path, O_RDONLY, status);
   size_ = static_cast<std::uint64_t>(status.st_size);
 }
+InputFile::InputFile(std::string name, std::shared_ptr<const ByteSource> source)
+    : path_(std::move(name)), size_(source->size()), source_(std::move(source)) {}
 InputFile::~InputFile() { close_quietly(fd_); }
 InputFile::InputFile(InputFile&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), size_(other.size_) {}
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      size_(other.size_),
+      source_(std::move(other.source_)) {}
 InputFile& InputFile::operator=(InputFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(fd_, other.fd_);
   std::swap(size_, other.size_);
+  std::swap(source_, other.source_);
   return *this;
 }
 
 void InputFile::read(std::uint64_t offset, std::span<std::byte> out) const {
+  if (source_) {
+    if (offset > size_ || out.size() > size_ - offset)
+      fail(ExitCode::kIo, "{}: file ended early: {} bytes at offset {} wanted, it has {}",
+           printable(path_, 1024), out.size(), offset, size_);
+    return source_->read(offset, out);
+  }
   read_exactly(fd_, path_, offset, out);
 }
 
 void InputFile::will_need(std::uint64_t offset, std::uint64_t size) const {
-  if (offset > kLargestOffset || size > kLargestOffset) return;
+  if (source_ || offset > kLargestOffset || size > kLargestOffset) return;
   posix_fadvise(fd_, static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
 }
 

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,8 +19,19 @@
 
 namespace mlc {
 
+// Bytes that lie elsewhere than in a file of this machine (base/http_file.h).
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  virtual std::uint64_t size() const = 0;
+  // Fills `out`; the range lies inside. Thread-safe.
+  virtual void read(std::uint64_t offset, std::span<std::byte> out) const = 0;
+};
+
 class InputFile {
  public:
+  // Not a file of this machine; `name` stands for the path in messages.
+  InputFile(std::string name, std::shared_ptr<const ByteSource> source);
   // Regular files only (a FIFO or device is refused without blocking): Error(kIo).
   explicit InputFile(const std::string& path);
   ~InputFile();
@@ -40,6 +52,7 @@ class InputFile {
   std::string path_;
   int fd_ = -1;
   std::uint64_t size_ = 0;
+  std::shared_ptr<const ByteSource> source_;  // instead of fd_
 };
 
 // A file of known size being written at known offsets by several threads. Created with

@@ -21,6 +21,7 @@ std::span<const Command> all_commands() {
   static const std::array kCommands = {
       kConvertWeight,
       kGenConfig,
+      kInspect,
       kHelp,
       kCompletion,
   };
@@ -33,8 +34,10 @@ int run(int argc, char** argv, bool& json) {
   CommandLine line = parse_command_line(std::vector<std::string>(argv + 1, argv + argc));
   json = line.common.json;
   std::unique_ptr<Reporter> reporter = make_reporter(json, line.common.quiet);
-  return static_cast<int>(
-      line.action({.reporter = *reporter, .print = write_stdout, .json = json}));
+  return static_cast<int>(line.action({.reporter = *reporter,
+                                       .print = write_stdout,
+                                       .print_list = write_stdout_list,
+                                       .json = json}));
 }
 
 // The last line of a run that did not succeed.

@@ -40,6 +40,11 @@ void write_stdout(std::string_view text) {
     io_error("standard output", "can't write the result", error);
 }
 
+void write_stdout_list(std::string_view text) {
+  if (int error = write_all(STDOUT_FILENO, text); error != 0 && error != EPIPE)
+    io_error("standard output", "can't write the result", error);
+}
+
 void write_stderr(std::string_view text) { static_cast<void>(write_all(STDERR_FILENO, text)); }
 
 }  // namespace mlc

@@ -13,6 +13,8 @@ void secure_standard_streams();
 
 // The result. Error(kIo) when it can't be written: closed, a broken pipe, a full disk.
 void write_stdout(std::string_view text);
+// The same, but a broken pipe is no error.
+void write_stdout_list(std::string_view text);
 
 // Progress and messages. Nobody can be told when this fails, so failures are ignored.
 void write_stderr(std::string_view text);

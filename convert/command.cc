@@ -71,7 +71,7 @@ ExitCode print_list(const Arguments& arguments, const CommandContext& context) {
   if (arguments.lists.size() > 1)
     fail(ExitCode::kUsage, "convert_weight: several --list options, expected one");
   List list = arguments.lists[0]();
-  context.print(context.json ? dump_json(list.json) + "\n" : list.text);
+  context.print_list(context.json ? dump_json(list.json) + "\n" : list.text);
   return ExitCode::kDone;
 }
 

@@ -1,4 +1,5 @@
-// Which files a source consists of, and which reader they need.
+#include "convert/open_checkpoint.h"
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -79,19 +80,6 @@ void check_format(std::string_view format) {
   }
 }
 
-// Names of the files in a folder, sorted. A dangling link counts: opening it tells why.
-std::vector<std::string> list(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    if (!it->is_directory(ignored)) names.push_back(it->path().filename().string());
-  }
-  if (error) io_error(folder.string(), "list", error.value());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 std::vector<std::string> ending_in(const std::vector<std::string>& names, std::string_view suffix) {
   std::vector<std::string> result;
   std::copy_if(names.begin(), names.end(), std::back_inserter(result),
@@ -103,17 +91,96 @@ bool holds(const std::vector<std::string>& names, const std::string& name) {
   return std::binary_search(names.begin(), names.end(), name);
 }
 
+using Folder = std::shared_ptr<const SourceFolder>;
+
+FoundSource whole_files(SourceKind kind, const Folder& folder, std::vector<std::string> files) {
+  return {.kind = kind, .folder = folder, .files = std::move(files), .index = {}, .warnings = {}};
+}
+FoundSource indexed(SourceKind kind, const Folder& folder, const std::string& index) {
+  return {.kind = kind, .folder = folder, .files = {}, .index = index, .warnings = {}};
+}
+
 // The one GGUF model of a folder, whatever number of parts it has.
-Checkpoint open_gguf_folder(const std::string& folder, const std::vector<std::string>& files) {
+std::optional<FoundSource> find_gguf(const Folder& folder, const std::vector<std::string>& names) {
+  std::vector<std::string> files = ending_in(names, kGguf);
   std::vector<std::string> models;
   for (const std::string& file : files)
     if (models.empty() || models.back() != gguf_model_name(file))
       models.push_back(gguf_model_name(file));
-  if (models.empty()) bad_input("{}: no *{} file", printable(folder, 1024), kGguf);
+  if (models.empty()) return std::nullopt;
   if (models.size() > 1)
     bad_input("{}: several GGUF models ({}); name a file of one as the source",
-              printable(folder, 1024), printable_list(models));
-  return open_gguf(folder, files[0]);
+              printable(folder->path(), 1024), printable_list(models));
+  return whole_files(SourceKind::kGguf, folder, {files[0]});
+}
+
+[[noreturn]] void refuse_several(const Folder& folder, const std::vector<std::string>& indices) {
+  bad_input("{}: several index files ({}); name one of them as the source",
+            printable(folder->path(), 1024), printable_list(indices));
+}
+
+// The PyTorch weights of a folder, if it has any.
+std::optional<FoundSource> find_torch(const Folder& folder, const std::vector<std::string>& names) {
+  std::vector<std::string> indices = ending_in(names, kTorchIndex);
+  const std::string index = std::string(kTorchModel) + std::string(kTorchIndex);
+  const std::string single = std::string(kTorchModel) + ".bin";
+  if (holds(indices, index)) return indexed(SourceKind::kTorch, folder, index);
+  if (holds(names, single)) return whole_files(SourceKind::kTorch, folder, {single});
+  if (indices.size() == 1) return indexed(SourceKind::kTorch, folder, indices[0]);
+  if (indices.size() > 1) refuse_several(folder, indices);
+  std::vector<std::string> files = ending_in(names, ".bin");
+  std::erase_if(files, [](const std::string& n) { return !n.starts_with(kTorchModel); });
+  if (files.empty()) return std::nullopt;
+  return whole_files(SourceKind::kTorch, folder, std::move(files));
+}
+
+// The safetensors of a folder, if it has any.
+std::optional<FoundSource> find_safetensors(const Folder& folder,
+                                            const std::vector<std::string>& names) {
+  std::vector<std::string> files = ending_in(names, kSafetensors);
+  std::vector<std::string> indices = ending_in(names, kIndex);
+  const std::string index = std::string("model") + std::string(kIndex);
+  const std::string single = std::string("model") + std::string(kSafetensors);
+
+  if (holds(indices, index)) return indexed(SourceKind::kSafetensors, folder, index);
+  if (holds(files, single)) {
+    FoundSource found = whole_files(SourceKind::kSafetensors, folder, {single});
+    std::erase(files, single);
+    if (!files.empty())
+      found.warnings.push_back(fmt::format("{}: only {} is read, not {}",
+                                           printable(folder->path(), 1024), single,
+                                           printable_list(files)));
+    return found;
+  }
+  if (indices.size() == 1) return indexed(SourceKind::kSafetensors, folder, indices[0]);
+  if (indices.size() > 1) refuse_several(folder, indices);
+  if (files.empty()) return std::nullopt;
+  return whole_files(SourceKind::kSafetensors, folder, std::move(files));
+}
+
+// mlc_llm prefers PyTorch files where both formats lie side by side; their order may differ.
+void warn_of_pytorch(FoundSource& found, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (name != "pytorch_model.bin" && name != "pytorch_model.bin.index.json") continue;
+    found.warnings.push_back(
+        fmt::format("{}: {} is not read, the safetensors beside it are (mlc_llm would read it, and "
+                    "its order of params may differ)",
+                    printable(found.folder->path(), 1024), name));
+  }
+}
+
+std::optional<FoundSource> find_any(const Folder& folder, const std::vector<std::string>& names,
+                                    std::string_view format) {
+  if (format == kGgufFormat) return find_gguf(folder, names);
+  bool torch = format == kTorchFormat;
+  if (!torch)
+    if (std::optional<FoundSource> found = find_safetensors(folder, names)) {
+      warn_of_pytorch(*found, names);
+      return found;
+    }
+  if (torch || format == kAuto)
+    if (std::optional<FoundSource> found = find_torch(folder, names)) return found;
+  return format == kAuto ? find_gguf(folder, names) : std::nullopt;
 }
 
 std::vector<SourceTensor> torch_tensors(const std::shared_ptr<InputFile>& file,
@@ -121,84 +188,67 @@ std::vector<SourceTensor> torch_tensors(const std::shared_ptr<InputFile>& file,
   return read_torch(file);
 }
 
-Checkpoint open_torch(const std::string& folder, const std::vector<std::string>& names) {
-  return open_files(folder, names, torch_tensors);
-}
+}  // namespace
 
-// The PyTorch weights of a folder, if it has any.
-std::optional<Checkpoint> open_torch_folder(const std::string& folder,
-                                            const std::vector<std::string>& names) {
-  std::vector<std::string> indices = ending_in(names, kTorchIndex);
-  const std::string index = std::string(kTorchModel) + std::string(kTorchIndex);
-  const std::string single = std::string(kTorchModel) + ".bin";
-  if (holds(indices, index)) return open_indexed(folder, index, torch_tensors);
-  if (holds(names, single)) return open_torch(folder, {single});
-  if (indices.size() == 1) return open_indexed(folder, indices[0], torch_tensors);
-  if (indices.size() > 1)
-    bad_input("{}: several index files ({}); name one of them as the source",
-              printable(folder, 1024), printable_list(indices));
-  std::vector<std::string> files = ending_in(names, ".bin");
-  std::erase_if(files, [](const std::string& n) { return !n.starts_with(kTorchModel); });
-  if (files.empty()) return std::nullopt;
-  return open_torch(folder, files);
-}
-
-// The safetensors of a folder, if it has any.
-std::optional<Checkpoint> open_safetensors_folder(const std::string& folder,
-                                                  const std::vector<std::string>& names) {
-  std::vector<std::string> files = ending_in(names, kSafetensors);
-  std::vector<std::string> indices = ending_in(names, kIndex);
-  const std::string index = std::string("model") + std::string(kIndex);
-  const std::string single = std::string("model") + std::string(kSafetensors);
-
-  if (holds(indices, index)) return open_indexed(folder, index);
-  if (holds(files, single)) {
-    Checkpoint checkpoint = open_files(folder, {single});
-    std::erase(files, single);
-    if (!files.empty())
-      checkpoint.warnings.push_back(fmt::format(
-          "{}: only {} is read, not {}", printable(folder, 1024), single, printable_list(files)));
-    return checkpoint;
+std::string_view name_of(SourceKind kind) {
+  switch (kind) {
+    case SourceKind::kSafetensors:
+      return "safetensors";
+    case SourceKind::kTorch:
+      return "torch";
+    case SourceKind::kGguf:
+      return "gguf";
   }
-  if (indices.size() == 1) return open_indexed(folder, indices[0]);
-  if (indices.size() > 1)
-    bad_input("{}: several index files ({}); name one of them as the source",
-              printable(folder, 1024), printable_list(indices));
-  if (files.empty()) return std::nullopt;
-  return open_files(folder, files);
+  return {};
 }
 
-Checkpoint open_folder(const std::string& folder, std::string_view format) {
-  std::vector<std::string> names = list(folder);
-  std::vector<std::string> ggufs = ending_in(names, kGguf);
-  if (format == kGgufFormat) return open_gguf_folder(folder, ggufs);
-  bool torch = format == kTorchFormat;
-  if (!torch)
-    if (std::optional<Checkpoint> found = open_safetensors_folder(folder, names))
-      return std::move(*found);
-  if (torch || format == kAuto)
-    if (std::optional<Checkpoint> found = open_torch_folder(folder, names))
-      return std::move(*found);
-  if (!ggufs.empty() && format == kAuto) return open_gguf_folder(folder, ggufs);
+std::optional<FoundSource> find_weights(const std::shared_ptr<const SourceFolder>& folder,
+                                        std::string_view format) {
+  std::vector<std::string> names = folder->list();
+  return find_any(folder, names, format);
+}
+
+FoundSource find_source(const std::shared_ptr<const SourceFolder>& folder,
+                        std::string_view format) {
+  std::vector<std::string> names = folder->list();
+  if (std::optional<FoundSource> found = find_any(folder, names, format)) return std::move(*found);
+  if (format == kGgufFormat) bad_input("{}: no *{} file", printable(folder->path(), 1024), kGguf);
   for (const std::string& name : names)
     if (const OtherFormat* other = other_format(name))
-      unsupported(folder, fmt::format("found {} ({})", printable(name), other->name));
+      unsupported(folder->path(), fmt::format("found {} ({})", printable(name), other->name));
   bad_input("{}: no weights of source format {}; looked for *{}, *{}, {}*.bin and *{}",
-            printable(folder, 1024), format, kSafetensors, kIndex, kTorchModel, kTorchIndex);
+            printable(folder->path(), 1024), format, kSafetensors, kIndex, kTorchModel,
+            kTorchIndex);
 }
 
-// mlc_llm prefers PyTorch files where both formats lie side by side; their order may differ.
-void warn_of_pytorch(Checkpoint& checkpoint) {
-  for (const std::string& name : list(checkpoint.folder)) {
-    if (name != "pytorch_model.bin" && name != "pytorch_model.bin.index.json") continue;
-    checkpoint.warnings.push_back(
-        fmt::format("{}: {} is not read, the safetensors beside it are (mlc_llm would read it, and "
-                    "its order of params may differ)",
-                    printable(checkpoint.folder, 1024), name));
+FoundSource source_of_file(const std::shared_ptr<const SourceFolder>& folder,
+                           const std::string& name) {
+  if (name.ends_with(kGguf)) return whole_files(SourceKind::kGguf, folder, {name});
+  if (name.ends_with(kSafetensors)) return whole_files(SourceKind::kSafetensors, folder, {name});
+  if (name.ends_with(kTorchIndex)) return indexed(SourceKind::kTorch, folder, name);
+  if (std::any_of(kTorchFiles.begin(), kTorchFiles.end(),
+                  [&](std::string_view suffix) { return name.ends_with(suffix); }))
+    return whole_files(SourceKind::kTorch, folder, {name});
+  if (const OtherFormat* other = other_format(name))
+    unsupported(folder->path_of(name), fmt::format("is {}", other->name));
+  if (name.ends_with(".json")) return indexed(SourceKind::kSafetensors, folder, name);
+  bad_input("{}: expected a folder, a *{} or PyTorch file, or the index of several",
+            printable(folder->path_of(name), 1024), kSafetensors);
+}
+
+Checkpoint open_found(const FoundSource& found) {
+  Checkpoint checkpoint;
+  if (found.kind == SourceKind::kGguf) {
+    checkpoint = open_gguf(*found.folder, found.files[0]);
+  } else {
+    ReadTensors read = found.kind == SourceKind::kTorch ? torch_tensors : safetensors_tensors;
+    checkpoint = found.index.empty() ? open_files(*found.folder, found.files, read)
+                                     : open_indexed(*found.folder, found.index, read);
   }
+  checkpoint.warnings.insert(checkpoint.warnings.end(), found.warnings.begin(),
+                             found.warnings.end());
+  return checkpoint;
 }
-
-}  // namespace
 
 std::span<const SourceFormat> source_formats() { return kFormats; }
 
@@ -209,26 +259,10 @@ Checkpoint open_checkpoint(const std::string& source, std::string_view format) {
   if (status.type() == fs::file_type::not_found)
     fail(ExitCode::kUsage, "source '{}' does not exist", printable(source, 1024));
   if (error) io_error(source, "open", error.value());
-  if (fs::is_directory(status)) {
-    Checkpoint checkpoint = open_folder(source, format);
-    if (checkpoint.files[0].name.ends_with(kSafetensors)) warn_of_pytorch(checkpoint);
-    return checkpoint;
-  }
-
+  if (fs::is_directory(status)) return open_found(find_source(local_folder(source), format));
   fs::path path(source);
   std::string folder = path.has_parent_path() ? path.parent_path().string() : ".";
-  std::string name = path.filename().string();
-  if (name.ends_with(kGguf)) return open_gguf(folder, name);
-  if (name.ends_with(kSafetensors)) return open_files(folder, {name});
-  if (name.ends_with(kTorchIndex)) return open_indexed(folder, name, torch_tensors);
-  if (std::any_of(kTorchFiles.begin(), kTorchFiles.end(),
-                  [&](std::string_view suffix) { return name.ends_with(suffix); }))
-    return open_torch(folder, {name});
-  if (const OtherFormat* other = other_format(name))
-    unsupported(source, fmt::format("is {}", other->name));
-  if (name.ends_with(".json")) return open_indexed(folder, name);
-  bad_input("{}: expected a folder, a *{} or PyTorch file, or the index of several",
-            printable(source, 1024), kSafetensors);
+  return open_found(source_of_file(local_folder(folder), path.filename().string()));
 }
 
 }  // namespace mlc

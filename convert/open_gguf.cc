@@ -1,7 +1,6 @@
 #include "convert/open_gguf.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 
 #include "base/error.h"
@@ -38,14 +37,10 @@ std::optional<SplitName> split_name(std::string_view file) {
                    std::stoul(std::string(part)), std::stoul(std::string(parts))};
 }
 
-struct Part {
-  std::string name;
-  std::shared_ptr<InputFile> file;
-  GgufHeader header;
-};
+using Part = GgufPart;
 
-Part read_part(const std::string& folder, const std::string& name) {
-  auto file = std::make_shared<InputFile>(folder + "/" + name);
+Part read_part(const SourceFolder& folder, const std::string& name) {
+  std::shared_ptr<InputFile> file = folder.open(name);
   GgufHeader header = read_gguf(*file);
   return {name, std::move(file), std::move(header)};
 }
@@ -57,38 +52,6 @@ void expect_key(const Part& part, std::string_view key, std::uint64_t expected) 
   if (!found) bad_input("{}: no {}, expected {}", shown(part), key, expected);
   if (*found != expected)
     bad_input("{}: {} is {}, expected {}", shown(part), key, *found, expected);
-}
-
-std::vector<Part> read_parts(const std::string& folder, const std::string& name) {
-  std::optional<SplitName> split = split_name(name);
-  std::vector<Part> parts;
-  if (!split) {
-    parts.push_back(read_part(folder, name));
-    if (parts[0].header.integer("split.count").value_or(1) > 1)
-      bad_input("{}: one of {} parts, expected a name like x-00001-of-00003.gguf", shown(parts[0]),
-                *parts[0].header.integer("split.count"));
-    return parts;
-  }
-  std::vector<std::string> names, missing;
-  for (std::uint64_t i = 1; i <= split->parts; i++) {
-    names.push_back(fmt::format("{}-{:05}-of-{:05}.gguf", split->base, i, split->parts));
-    std::error_code ignored;
-    if (!std::filesystem::exists(folder + "/" + names.back(), ignored))
-      missing.push_back(names.back());
-  }
-  if (!missing.empty() || names.empty())
-    bad_input("{}/{}: parts are missing: {}", printable(folder, 1024), printable(name),
-              printable_list(missing));
-  std::uint64_t tensors = 0;
-  for (const std::string& part : names) {
-    parts.push_back(read_part(folder, part));
-    expect_key(parts.back(), "split.no", parts.size() - 1);
-    expect_key(parts.back(), "split.count", split->parts);
-    tensors += parts.back().header.tensors.size();
-  }
-  for (const Part& part : parts)
-    expect_key(part, "split.tensors.count", tensors);
-  return parts;
 }
 
 // Gives every tensor of the parts its place in the checkpoint.
@@ -241,10 +204,40 @@ std::string gguf_model_name(const std::string& file) {
   return split ? split->base : file;
 }
 
-Checkpoint open_gguf(const std::string& folder, const std::string& name) {
-  std::vector<Part> parts = read_parts(folder, name);
+std::vector<GgufPart> read_gguf_parts(const SourceFolder& folder, const std::string& name) {
+  std::optional<SplitName> split = split_name(name);
+  std::vector<Part> parts;
+  if (!split) {
+    parts.push_back(read_part(folder, name));
+    if (parts[0].header.integer("split.count").value_or(1) > 1)
+      bad_input("{}: one of {} parts, expected a name like x-00001-of-00003.gguf", shown(parts[0]),
+                *parts[0].header.integer("split.count"));
+    return parts;
+  }
+  std::vector<std::string> names, missing;
+  for (std::uint64_t i = 1; i <= split->parts; i++) {
+    names.push_back(fmt::format("{}-{:05}-of-{:05}.gguf", split->base, i, split->parts));
+    if (!folder.holds(names.back())) missing.push_back(names.back());
+  }
+  if (!missing.empty() || names.empty())
+    bad_input("{}/{}: parts are missing: {}", printable(folder.path(), 1024), printable(name),
+              printable_list(missing));
+  std::uint64_t tensors = 0;
+  for (const std::string& part : names) {
+    parts.push_back(read_part(folder, part));
+    expect_key(parts.back(), "split.no", parts.size() - 1);
+    expect_key(parts.back(), "split.count", split->parts);
+    tensors += parts.back().header.tensors.size();
+  }
+  for (const Part& part : parts)
+    expect_key(part, "split.tensors.count", tensors);
+  return parts;
+}
+
+Checkpoint open_gguf(const SourceFolder& folder, const std::string& name) {
+  std::vector<Part> parts = read_gguf_parts(folder, name);
   Checkpoint checkpoint;
-  checkpoint.folder = folder;
+  checkpoint.folder = folder.path();
   Mapper mapper(parts[0], checkpoint);
   for (std::size_t i = 0; i < parts.size(); i++) {
     const Part& part = parts[i];

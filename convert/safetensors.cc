@@ -12,16 +12,9 @@
 namespace mlc {
 namespace {
 
-constexpr std::uint64_t kMaxHeader = 100'000'000;  // MAX_HEADER_SIZE in tensor.rs
 constexpr std::uint64_t kLargeHeader = 25'000'000;
 constexpr std::size_t kMaxName = 64 * 1024;
 constexpr std::size_t kMaxDims = 8;
-constexpr JsonLimits kLimits = {
-    .max_bytes = kMaxHeader,
-    .max_depth = 8,
-    .max_string = kMaxHeader,  // metadata may hold a picture; names have their own limit
-    .max_values = kMaxHeader,  // each takes a byte at least, and none is kept for its own sake
-};
 
 // In the format, but without a place in a package: a param is a whole number of bytes per element.
 constexpr std::array<std::string_view, 4> kUnsupportedDTypes = {"F4", "F6_E2M3", "F6_E3M2", "C64"};
@@ -234,10 +227,10 @@ std::uint64_t safetensors_header_length(std::string_view head, std::uint64_t fil
   std::uint64_t length = 0;
   for (std::size_t i = 8; i-- > 0;)
     length = (length << 8) | static_cast<unsigned char>(head[i]);
-  if (length > kMaxHeader) {
+  if (length > kMaxSafetensorsHeader) {
     throw_if_not_weights(head, where);
     bad_input("{}: header length {} is above the limit of {}, so not safetensors", file, length,
-              kMaxHeader);
+              kMaxSafetensorsHeader);
   }
   if (length > file_size - 8)
     bad_input("{}: has {} bytes, but its header alone ends at {}: truncated; download it again",
@@ -251,7 +244,7 @@ std::vector<SourceTensor> parse_safetensors_header(std::string_view header, std:
   std::vector<SourceTensor> tensors;
   {
     HeaderReader reader(data_start, printable(where, 1024) + ": header");
-    parse_json_events(header, where + ": header", kLimits, reader);
+    parse_json_events(header, where + ": header", kSafetensorsLimits, reader);
     tensors = reader.take();
   }
   std::stable_sort(tensors.begin(), tensors.end(),
@@ -262,17 +255,22 @@ std::vector<SourceTensor> parse_safetensors_header(std::string_view header, std:
   return tensors;
 }
 
-std::vector<SourceTensor> read_safetensors(const InputFile& file,
-                                           std::vector<std::string>& warnings) {
+std::string read_safetensors_header(const InputFile& file) {
   constexpr std::uint64_t kHead = 512;  // enough for a git-lfs pointer
   std::string head(std::min(file.size(), kHead), '\0');
   file.read(0, std::as_writable_bytes(std::span(head)));
   std::uint64_t length = safetensors_header_length(head, file.size(), file.path());
-  if (length > kLargeHeader)
-    warnings.push_back(fmt::format("{}: the header has {} bytes; the hub refuses more than {}",
-                                   printable(file.path(), 1024), length, kLargeHeader));
   std::string header(length, '\0');
   file.read(8, std::as_writable_bytes(std::span(header)));
+  return header;
+}
+
+std::vector<SourceTensor> read_safetensors(const InputFile& file,
+                                           std::vector<std::string>& warnings) {
+  std::string header = read_safetensors_header(file);
+  if (header.size() > kLargeHeader)
+    warnings.push_back(fmt::format("{}: the header has {} bytes; the hub refuses more than {}",
+                                   printable(file.path(), 1024), header.size(), kLargeHeader));
   return parse_safetensors_header(header, file.size(), file.path());
 }
 

@@ -21,8 +21,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "convert/source.h"
 
 namespace mlc {
@@ -35,6 +37,19 @@ std::uint64_t safetensors_header_length(std::string_view head, std::uint64_t fil
 // offsets count from the start of the file, and SourceTensor::file is 0.
 std::vector<SourceTensor> parse_safetensors_header(std::string_view header, std::uint64_t file_size,
                                                    const std::string& where);
+
+inline constexpr std::uint64_t kMaxSafetensorsHeader = 100'000'000;  // MAX_HEADER_SIZE in tensor.rs
+inline constexpr JsonLimits kSafetensorsLimits = {
+    .max_bytes = kMaxSafetensorsHeader,
+    .max_depth = 8,
+    .max_string = kMaxSafetensorsHeader,  // metadata may hold a picture; names have their own limit
+    .max_values = kMaxSafetensorsHeader,  // each takes a byte at least, and none is kept as such
+};
+// The JSON text.
+std::string read_safetensors_header(const InputFile& file);
+
+// "__metadata__" of a file that read_safetensors takes, in its order.
+std::vector<std::pair<std::string, std::string>> safetensors_metadata(const InputFile& file);
 
 // Both steps. A header above 25,000,000 bytes (the hub's own limit) adds a warning.
 std::vector<SourceTensor> read_safetensors(const InputFile& file,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <map>
 #include <numeric>
 
@@ -101,14 +100,10 @@ class IndexReader : public JsonHandler {
   SafetensorsIndex index_;
 };
 
-std::string path_in(const std::string& folder, const std::string& name) {
-  return (std::filesystem::path(folder) / name).string();
-}
-
 // Opens one more file of the checkpoint and gives its tensors, which know their file.
-std::vector<SourceTensor> add_file(Checkpoint& checkpoint, const std::string& name,
-                                   ReadTensors read) {
-  auto file = std::make_shared<InputFile>(path_in(checkpoint.folder, name));
+std::vector<SourceTensor> add_file(Checkpoint& checkpoint, const SourceFolder& folder,
+                                   const std::string& name, ReadTensors read) {
+  std::shared_ptr<InputFile> file = folder.open(name);
   std::vector<SourceTensor> tensors = read(file, checkpoint.warnings);
   std::uint64_t elements = 0;
   for (SourceTensor& t : tensors) {
@@ -202,13 +197,11 @@ class Matcher {
   std::uint64_t total_ = 0;
 };
 
-void throw_if_files_missing(const SafetensorsIndex& index, const std::string& folder,
+void throw_if_files_missing(const SafetensorsIndex& index, const SourceFolder& folder,
                             const std::string& where) {
   std::vector<std::string> missing;
-  for (const std::string& name : index.files) {
-    std::error_code ignored;
-    if (!std::filesystem::exists(path_in(folder, name), ignored)) missing.push_back(name);
-  }
+  for (const std::string& name : index.files)
+    if (!folder.holds(name)) missing.push_back(name);
   if (!missing.empty())
     bad_input("{}: names {} that {} not there: {}; download the rest of the model", where,
               Matcher::count(missing.size(), "file"), missing.size() == 1 ? "is" : "are",
@@ -235,18 +228,19 @@ std::vector<SourceTensor> safetensors_tensors(const std::shared_ptr<InputFile>& 
   return read_safetensors(*file, warnings);
 }
 
-Checkpoint open_indexed(const std::string& folder, const std::string& index_name,
+Checkpoint open_indexed(const SourceFolder& folder, const std::string& index_name,
                         ReadTensors read) {
-  std::string path = path_in(folder, index_name);
+  std::string path = folder.path_of(index_name);
   std::string where = printable(path, 1024);
-  SafetensorsIndex index = parse_safetensors_index(read_file(path, kLimits.max_bytes), path);
+  SafetensorsIndex index =
+      parse_safetensors_index(folder.read_text(index_name, kLimits.max_bytes), path);
   throw_if_files_missing(index, folder, where);
 
   Checkpoint checkpoint;
-  checkpoint.folder = folder;
+  checkpoint.folder = folder.path();
   Matcher matcher(index);
   for (const std::string& name : index.files)
-    for (SourceTensor& tensor : add_file(checkpoint, name, read))
+    for (SourceTensor& tensor : add_file(checkpoint, folder, name, read))
       matcher.add(std::move(tensor));
   matcher.throw_unless_matched(where);
   if (!matcher.extra().empty())
@@ -263,12 +257,12 @@ Checkpoint open_indexed(const std::string& folder, const std::string& index_name
   return checkpoint;
 }
 
-Checkpoint open_files(const std::string& folder, const std::vector<std::string>& names,
+Checkpoint open_files(const SourceFolder& folder, const std::vector<std::string>& names,
                       ReadTensors read) {
   Checkpoint checkpoint;
-  checkpoint.folder = folder;
+  checkpoint.folder = folder.path();
   for (const std::string& name : names) {
-    std::vector<SourceTensor> tensors = add_file(checkpoint, name, read);
+    std::vector<SourceTensor> tensors = add_file(checkpoint, folder, name, read);
     if (checkpoint.tensors.empty())
       checkpoint.tensors = std::move(tensors);
     else
@@ -290,7 +284,7 @@ Checkpoint open_files(const std::string& folder, const std::vector<std::string>&
                                   checkpoint.files[sorted[i]->file].name));
   if (!twice.empty())
     bad_input("{}: {} in two files: {}; name one file, or an index, as the source",
-              printable(folder, 1024), Matcher::count(twice.size(), "tensor"),
+              printable(folder.path(), 1024), Matcher::count(twice.size(), "tensor"),
               printable_list(twice));
   checkpoint.build_lookup();
   return checkpoint;

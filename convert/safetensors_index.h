@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "convert/source.h"
+#include "convert/source_folder.h"
 
 namespace mlc {
 
@@ -38,11 +39,11 @@ std::vector<SourceTensor> safetensors_tensors(const std::shared_ptr<InputFile>& 
 // The files that the index names, below `folder`. Error(kBadInput), listing all names, when a file
 // is missing, when a file lacks a tensor, or when two files hold the same one. A tensor that the
 // index does not mention, and a wrong total_size, are warnings, as upstream takes no notice.
-Checkpoint open_indexed(const std::string& folder, const std::string& index_name,
+Checkpoint open_indexed(const SourceFolder& folder, const std::string& index_name,
                         ReadTensors read = safetensors_tensors);
 
 // Whole files in the order given, without index.
-Checkpoint open_files(const std::string& folder, const std::vector<std::string>& names,
+Checkpoint open_files(const SourceFolder& folder, const std::vector<std::string>& names,
                       ReadTensors read = safetensors_tensors);
 
 }  // namespace mlc

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +46,7 @@ struct SourceTensor {
   std::uint64_t offset = 0;         // of the first byte, in that file
   std::uint64_t nbytes = 0;  // stored; plain tensors: the product of shape times the element size
   std::shared_ptr<const ElementReader> reader = nullptr;  // null: plain numbers at `offset`
+  std::optional<DType> stored_dtype = std::nullopt;  // in the file, if the reader gives another
   std::int64_t elements() const;
 };
 

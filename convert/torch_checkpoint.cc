@@ -106,6 +106,7 @@ std::vector<SourceTensor> read_torch(const RandomAccess& file) {
     SourceTensor tensor;
     tensor.name = std::move(t.name);
     tensor.dtype = t.dtype == DType::kBF16 ? DType::kF32 : t.dtype;
+    if (tensor.dtype != t.dtype) tensor.stored_dtype = t.dtype;
     tensor.shape = t.shape;
     auto offset = static_cast<std::uint64_t>(t.offset);
     tensor.offset = begins[t.storage] + offset * size_of(t.dtype);

@@ -62,6 +62,7 @@ std::pair<std::string, ExitCode> run(std::vector<std::string> arguments) {
   CommandLine line = parse_command_line(std::move(arguments));
   ExitCode code = line.action({.reporter = reporter,
                                .print = [&](std::string_view text) { printed += text; },
+                               .print_list = [&](std::string_view text) { printed += text; },
                                .json = line.common.json});
   return {printed, code};
 }

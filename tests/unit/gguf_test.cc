@@ -110,7 +110,8 @@ std::string_view undecoded(const GgufHeader& header) {
 void check_names(const std::string& root, const std::string& name, const Json& tensors,
                  Tally& tally) {
   fs::path path = fs::path(root) / name;
-  Checkpoint checkpoint = open_gguf(path.parent_path().string(), path.filename().string());
+  Checkpoint checkpoint =
+      open_gguf(*local_folder(path.parent_path().string()), path.filename().string());
   for (const auto& [gguf, want] : tensors.members(name)) {
     if (!want.find("hf_name")) continue;
     const std::string& hf = want.find("hf_name")->as_string("hf_name");
@@ -142,7 +143,7 @@ Tally check_all(const std::string& root) {
     tally.refused++;
     try {
       fs::path p(path);
-      open_gguf(p.parent_path().string(), p.filename().string());
+      open_gguf(*local_folder(p.parent_path().string()), p.filename().string());
       ADD_FAILURE() << name << " was opened";
     } catch (const Error& e) {
       EXPECT_EQ(e.code(), ExitCode::kUnsupported) << name;

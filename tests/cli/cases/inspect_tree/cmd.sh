@@ -1,0 +1,2 @@
+cd "$DATA" || exit
+mlc inspect kjv-llama --tree

@@ -1,0 +1,1 @@
+mlc inspect "$DATA/kjv-llama" --tree --json
