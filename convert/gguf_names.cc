@@ -55,6 +55,37 @@ constexpr std::array kExperts = {
     Row{"blk.*.ffn_up_shexp", "model.layers.*.mlp.shared_expert.up_proj"},
 };
 
+// The first DeepSeek permutes its query and key rows as Llama does, and calls its shared expert so.
+constexpr std::array kDeepSeek = {
+    Row{"blk.*.attn_q", "model.layers.*.self_attn.q_proj", Undo::kQueryRows},
+    Row{"blk.*.attn_k", "model.layers.*.self_attn.k_proj", Undo::kKeyRows},
+    Row{"blk.*.ffn_gate_inp", "model.layers.*.mlp.gate"},
+    Row{"blk.*.ffn_gate_exps", "model.layers.*.mlp.experts.#.gate_proj", Undo::kExperts},
+    Row{"blk.*.ffn_down_exps", "model.layers.*.mlp.experts.#.down_proj", Undo::kExperts},
+    Row{"blk.*.ffn_up_exps", "model.layers.*.mlp.experts.#.up_proj", Undo::kExperts},
+    Row{"blk.*.ffn_gate_shexp", "model.layers.*.mlp.shared_experts.gate_proj"},
+    Row{"blk.*.ffn_down_shexp", "model.layers.*.mlp.shared_experts.down_proj"},
+    Row{"blk.*.ffn_up_shexp", "model.layers.*.mlp.shared_experts.up_proj"},
+};
+
+// DeepSeek 2 and 3. Files since 2025 hold kv_b in two turned halves (attn_k_b, attn_v_b), which are
+// no renaming; those names have no row and are reported.
+constexpr std::array kDeepSeek2 = {
+    Row{"blk.*.attn_q_a", "model.layers.*.self_attn.q_a_proj"},
+    Row{"blk.*.attn_q_a_norm", "model.layers.*.self_attn.q_a_layernorm"},
+    Row{"blk.*.attn_q_b", "model.layers.*.self_attn.q_b_proj"},
+    Row{"blk.*.attn_kv_a_mqa", "model.layers.*.self_attn.kv_a_proj_with_mqa"},
+    Row{"blk.*.attn_kv_a_norm", "model.layers.*.self_attn.kv_a_layernorm"},
+    Row{"blk.*.attn_kv_b", "model.layers.*.self_attn.kv_b_proj"},
+    Row{"blk.*.ffn_gate_inp", "model.layers.*.mlp.gate"},
+    Row{"blk.*.ffn_gate_exps", "model.layers.*.mlp.experts.#.gate_proj", Undo::kExperts},
+    Row{"blk.*.ffn_down_exps", "model.layers.*.mlp.experts.#.down_proj", Undo::kExperts},
+    Row{"blk.*.ffn_up_exps", "model.layers.*.mlp.experts.#.up_proj", Undo::kExperts},
+    Row{"blk.*.ffn_gate_shexp", "model.layers.*.mlp.shared_experts.gate_proj"},
+    Row{"blk.*.ffn_down_shexp", "model.layers.*.mlp.shared_experts.down_proj"},
+    Row{"blk.*.ffn_up_shexp", "model.layers.*.mlp.shared_experts.up_proj"},
+};
+
 constexpr std::array kGemma = {
     Row{"output_norm", "model.norm", Undo::kMinusOne},
     Row{"blk.*.attn_norm", "model.layers.*.input_layernorm", Undo::kMinusOne},
@@ -180,6 +211,8 @@ constexpr std::array kArchitectures = {
     GgufArchitecture{"qwen2moe", kExperts, kCommon},
     GgufArchitecture{"qwen3", kCommon},
     GgufArchitecture{"qwen3moe", kExperts, kCommon},
+    GgufArchitecture{"deepseek", kDeepSeek, kCommon},
+    GgufArchitecture{"deepseek2", kDeepSeek2, kCommon},
     GgufArchitecture{"gemma", kGemma, kCommon},
     GgufArchitecture{"gemma2", kGemma2, kCommon},
     GgufArchitecture{"gemma3", kGemma2, kCommon},
