@@ -2,10 +2,10 @@
 //
 // Reading refuses, with the byte offset (exit code 3): anything that RFC 8259 refuses, duplicate
 // keys in one object, a byte order mark, NUL, any byte after the root value except white space,
-// invalid UTF-8, lone surrogate escapes, "\u0000" in a key, nesting beyond max_depth, and more
-// text, strings or values than the limits allow; and numbers beyond the range of a double.
-// nlohmann's parser accepts several of these silently (its SAX interface is used underneath, its
-// DOM never).
+// invalid UTF-8, lone surrogate escapes, "\u0000" in a key (unless the limits take it), nesting
+// beyond max_depth, and more text, strings or values than the limits allow; and numbers beyond the
+// range of a double. nlohmann's parser accepts several of these silently (its SAX interface is used
+// underneath, its DOM never).
 //
 // Numbers keep what the file said: an integer is a number without '.', 'e' and without "-0"; any
 // other number is a float, and as_int() / as_size() refuse it by its offset.
@@ -25,6 +25,7 @@ struct JsonLimits {
   std::size_t max_depth = 64;
   std::size_t max_string = std::size_t{16} << 20;
   std::size_t max_values = std::size_t{16} << 20;
+  bool nul_in_keys = false;  // take "\u0000" in a key: vocabularies have it
 };
 
 // Events of one strictly checked document, for documents too large for a tree. `offset` is the byte

@@ -53,7 +53,7 @@ class StrictEvents {
     std::size_t at = next_token();
     end_ = string_end(at);
     check_length(name, "key", at);
-    if (name.find('\0') != std::string::npos)
+    if (!limits_.nul_in_keys && name.find('\0') != std::string::npos)
       refuse(at, fmt::format("key '{}' contains a NUL character", printable(name)));
     if (!keys_.back().insert(name).second)
       refuse(at, fmt::format("duplicate key '{}'", printable(name)));
