@@ -11,6 +11,8 @@
 
 #include "base/half.h"
 #include "models/param_spec.h"
+#include "quantize/fp8_pack.h"
+#include "quantize/ft_pack.h"
 #include "quantize/group_quant.h"
 
 namespace mlc {
@@ -22,8 +24,15 @@ struct PlainTensor {
 };
 using PlainTensors = std::map<std::string, PlainTensor>;
 
+// Codes of a packed checkpoint: `values` holds their bits as integers.
+inline bool is_code(DType dtype) {
+  return dtype == DType::kI32 || dtype == DType::kU32 || dtype == DType::kF8E4M3FN ||
+         dtype == DType::kF8E5M2;
+}
+
 // `value` as an element of `dtype` holds it.
 inline double rounded(double value, DType dtype) {
+  if (is_code(dtype)) return value;
   if (dtype == DType::kF16) return static_cast<double>(f16_to_f32(f64_to_f16(value)));
   if (dtype == DType::kBF16) return static_cast<double>(bf16_to_f32(f64_to_bf16(value)));
   return static_cast<double>(static_cast<float>(value));
@@ -33,7 +42,11 @@ inline void append_element(std::string& bytes, double value, DType dtype) {
   auto put = [&](auto element) {
     bytes.append(reinterpret_cast<const char*>(&element), sizeof element);
   };
-  if (dtype == DType::kF16)
+  if (dtype == DType::kI32 || dtype == DType::kU32)
+    put(static_cast<std::uint32_t>(value));
+  else if (is_code(dtype))
+    put(static_cast<std::uint8_t>(value));
+  else if (dtype == DType::kF16)
     put(f64_to_f16(value));
   else if (dtype == DType::kBF16)
     put(f64_to_bf16(value));
@@ -101,8 +114,14 @@ inline std::vector<double> plain_elements(const ParamSpec& spec,
         for (std::int64_t v = 0; v < args.value; v++)
           copy_row(head * (args.nope + args.value) + args.nope + v);
       break;
-    case Op::kConcatColumns:  // of kept codes only, which this test does not make
+    case Op::kConcatColumns:
+      for (std::int64_t r = 0; r < rows; r++)
+        for (const PlainTensor* source : sources)
+          for (std::int64_t c = 0; c < source->shape[1]; c++)
+            out.push_back(source->values[at(r * source->shape[1] + c)]);
+      break;
     case Op::kShared:
+      out = first;
       break;
     case Op::kDivPow2:  // of the cast value: see plain_param
       out = first;
@@ -115,54 +134,139 @@ inline std::vector<double> plain_elements(const ParamSpec& spec,
   return out;
 }
 
-// mlc_llm's rule, for the schemes of this test: all matrices but small routers.
-inline bool plain_is_quantized(const ParamSpec& spec, const Quantization& q) {
-  if (q.kind == QuantKind::kNone || spec.no_quantization) return false;
-  if (spec.kind == ParamKind::kEmbedding || spec.kind == ParamKind::kExperts) return true;
-  if (spec.kind != ParamKind::kLinear) return false;
-  return !(spec.name.ends_with("gate.weight") && !spec.symbolic_rows && spec.shape[0] <= 256);
+enum class PlainPacker { kCast, kGroup, kFt, kFp8 };
+
+// The tables of docs/formats.md, "Which params are quantized" and the sections of the schemes.
+inline PlainPacker plain_packer(const ParamSpec& spec, const Quantization& q) {
+  std::string module = spec.name.substr(0, spec.name.rfind('.'));
+  bool linear = spec.kind == ParamKind::kLinear;
+  bool experts = spec.kind == ParamKind::kExperts;
+  bool embedding = spec.kind == ParamKind::kEmbedding;
+  bool gate = linear && module.ends_with("gate") && !spec.symbolic_rows && spec.shape[0] <= 256;
+  bool last = module == "lm_head" || module == "head" || module == "embed_out" ||
+              module == "lm_head.linear";
+  std::string_view scheme = q.name;
+  bool groups = scheme.starts_with("q3") || scheme.starts_with("q4");
+  if (scheme == "q4f16_autoawq" || !(linear || experts || embedding)) return PlainPacker::kCast;
+  if (scheme == "q4f16_ft") {
+    if (experts) return PlainPacker::kCast;
+    if (embedding || last || spec.out_dtype == DType::kF32 || spec.shape[0] % 8 != 0)
+      return PlainPacker::kGroup;
+    return gate ? PlainPacker::kCast : PlainPacker::kFt;
+  }
+  if (scheme.starts_with("e4m3") || scheme.starts_with("e5m2"))
+    return embedding || last || gate ? PlainPacker::kCast : PlainPacker::kFp8;
+  if (!groups || gate || spec.no_quantization) return PlainPacker::kCast;
+  if (scheme.ends_with("_2") && (embedding || last)) return PlainPacker::kCast;
+  return PlainPacker::kGroup;
 }
 
-// Name of each record, and its bytes as they lie in a shard. NK layouts only.
-inline std::map<std::string, std::string> plain_param(
-    const ParamSpec& spec, const std::vector<const PlainTensor*>& sources, const Quantization& q) {
+template <class T>
+std::string plain_bytes(const std::vector<T>& values) {
+  return std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+}
+
+// [rows, cols] elements of `size` bytes, turned.
+inline std::string turned(const std::string& bytes, std::size_t rows, std::size_t cols,
+                          std::size_t size) {
+  std::string out;
+  for (std::size_t c = 0; c < cols; c++)
+    for (std::size_t r = 0; r < rows; r++)
+      out += bytes.substr((r * cols + c) * size, size);
+  return out;
+}
+
+// As a float32 record lies in a shard: two bytes for each element.
+inline std::string plain_stored_float(double value) {
+  std::string bytes;
+  std::uint16_t half = f32_to_bf16_mlc(static_cast<float>(value));
+  append_element(bytes, static_cast<double>(bf16_to_f32(half)), DType::kBF16);
+  return bytes;
+}
+
+// Name of each record, and its bytes as they lie in a shard, from plain_elements().
+inline std::map<std::string, std::string> plain_param(const ParamSpec& spec,
+                                                      std::vector<double> elements,
+                                                      const Quantization& q) {
   DType dtype = q.model_dtype;
   if (spec.kind == ParamKind::kLinearBias && spec.out_dtype) dtype = *spec.out_dtype;
   if (spec.dtype) dtype = *spec.dtype;
-  std::vector<double> elements = plain_elements(spec, sources);
+  std::string bytes;
   for (double& x : elements) {
     x = rounded(x, dtype);
     if (spec.op == Op::kDivPow2) x = rounded(x / std::exp2(spec.args.exponent), dtype);
-  }
-  std::string bytes;
-  if (!plain_is_quantized(spec, q)) {
-    for (double x : elements)
-      if (dtype == DType::kF32)
-        append_element(bytes,
-                       static_cast<double>(bf16_to_f32(f32_to_bf16_mlc(static_cast<float>(x)))),
-                       DType::kBF16);
-      else
-        append_element(bytes, x, dtype);
-    return {{spec.name, bytes}};
-  }
-  for (double x : elements)
     append_element(bytes, x, dtype);
+  }
+  const NumericRule& rule = numeric_rules().back();
+  std::string module = spec.name.substr(0, spec.name.rfind('.'));
   auto cols = static_cast<std::size_t>(spec.shape.back());
   std::size_t rows = elements.size() / cols;
-  std::string words(rows * words_per_row(q, cols) * 4, '\0');
-  std::string scales(rows * groups_per_row(q, cols) * size_of(dtype), '\0');
-  std::vector<std::uint32_t> packed(words.size() / 4);
-  GroupQuantBlock block = {.src = bytes.data(),
-                           .src_dtype = dtype,
-                           .rows = rows,
-                           .cols = cols,
-                           .q_weight = packed.data(),
-                           .q_scale = scales.data()};
-  QuantCounts counts;
-  group_quantize_reference(q, numeric_rules().back(), block, false, counts);
-  std::memcpy(words.data(), packed.data(), words.size());
-  std::string module = spec.name.substr(0, spec.name.rfind('.'));
-  return {{module + ".q_weight", words}, {module + ".q_scale", scales}};
+  std::vector<std::uint16_t> halves;  // FasterTransformer and 8-bit floats start from float16
+  if (dtype == DType::kF16)
+    for (double x : elements)
+      halves.push_back(f64_to_f16(x));
+  switch (plain_packer(spec, q)) {
+    case PlainPacker::kCast: {
+      if (dtype != DType::kF32) return {{spec.name, bytes}};
+      std::string stored;
+      for (double x : elements)
+        stored += plain_stored_float(x);
+      return {{spec.name, stored}};
+    }
+    case PlainPacker::kGroup: {
+      std::size_t words = words_per_row(q, cols);
+      std::size_t groups = groups_per_row(q, cols);
+      std::vector<std::uint32_t> packed(rows * words);
+      std::string scales(rows * groups * size_of(dtype), '\0');
+      GroupQuantBlock block = {.src = bytes.data(),
+                               .src_dtype = dtype,
+                               .rows = rows,
+                               .cols = cols,
+                               .q_weight = packed.data(),
+                               .q_scale = scales.data()};
+      QuantCounts counts;
+      group_quantize_reference(q, rule, block, false, counts);
+      std::string codes = plain_bytes(packed);
+      if (q.name.ends_with("_0") && spec.kind == ParamKind::kLinear) {
+        codes = turned(codes, rows, words, sizeof packed[0]);
+        scales = turned(scales, rows, groups, size_of(dtype));
+      }
+      if (dtype == DType::kF32) {
+        std::string stored;
+        for (std::size_t i = 0; i < scales.size(); i += sizeof(float)) {
+          float scale = 0;
+          std::memcpy(&scale, scales.data() + i, sizeof scale);
+          stored += plain_stored_float(static_cast<double>(scale));
+        }
+        scales = stored;
+      }
+      return {{module + ".q_weight", codes}, {module + ".q_scale", scales}};
+    }
+    case PlainPacker::kFt: {
+      std::vector<std::uint8_t> codes(rows * cols / 2);
+      std::vector<std::uint16_t> scales(rows);
+      ft_quantize_reference(rule, {.src = halves.data(),
+                                   .rows = rows,
+                                   .cols = cols,
+                                   .q_weight = codes.data(),
+                                   .q_scale = scales.data()});
+      return {{module + ".q_weight", plain_bytes(codes)},
+              {module + ".q_scale", plain_bytes(scales)}};
+    }
+    case PlainPacker::kFp8: {
+      bool e4m3 = q.name.starts_with("e4m3");
+      float scale = e4m3 ? fp8_scale(max_abs_reference(halves.data(), halves.size()), rule) : 1.0f;
+      std::vector<std::uint8_t> codes(halves.size());
+      fp8_quantize_reference(halves.data(), halves.size(), scale,
+                             e4m3 ? DType::kF8E4M3FN : DType::kF8E5M2, codes.data());
+      std::map<std::string, std::string> records = {{module + ".q_weight", plain_bytes(codes)}};
+      if (e4m3) records[module + ".q_scale"] = plain_stored_float(static_cast<double>(scale));
+      if (q.name == "e4m3_e4m3_f16")
+        records[module + ".q_calibration_scale"] = plain_stored_float(1);
+      return records;
+    }
+  }
+  return {};
 }
 
 }  // namespace mlc

@@ -13,11 +13,12 @@
 namespace mlc {
 
 // Of its i-th source. How the rows of a joined matrix are spread over its sources is not known to
-// the param: here evenly, but for what remains.
-inline std::vector<std::int64_t> source_shape(const ParamSpec& spec, std::size_t index) {
+// the param: here evenly, in multiples of `unit`, but for what remains.
+inline std::vector<std::int64_t> source_shape(const ParamSpec& spec, std::size_t index,
+                                              std::int64_t unit = 1) {
   std::vector<std::int64_t> shape = spec.shape;
   auto count = static_cast<std::int64_t>(spec.sources.size());
-  std::int64_t even = shape[0] / count;
+  std::int64_t even = shape.empty() ? 0 : shape[0] / unit / count * unit;
   switch (spec.op) {
     case Op::kTranspose:
       std::swap(shape[0], shape[1]);
