@@ -19,11 +19,7 @@ namespace mlc {
 
 std::span<const Command> all_commands() {
   static const std::array kCommands = {
-      kConvertWeight,
-      kGenConfig,
-      kInspect,
-      kHelp,
-      kCompletion,
+      kConvertWeight, kGenConfig, kInspect, kHelp, kCompletion,
   };
   return kCommands;
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/tensor_cache.h"
+#include "convert/hub.h"
 #include "convert/lora_config.h"
 #include "convert/open_checkpoint.h"
 #include "convert/open_gguf.h"
@@ -271,7 +272,14 @@ Inspected inspect(const std::shared_ptr<const SourceFolder>& folder, const std::
   return out;
 }
 
-Inspected inspect(const std::string& path) {
+Inspected inspect(const std::string& path, bool allow_http) {
+  if (is_remote(path)) {
+    RemotePlace place = open_remote(path, allow_http);
+    Inspected out = inspect(place.folder, place.file);
+    // Without the query, which may be a signature that lets in.
+    out.path = path.substr(0, path.find('?'));
+    return out;
+  }
   std::error_code error;
   std::filesystem::file_status status = std::filesystem::status(path, error);
   if (status.type() == std::filesystem::file_type::not_found)

@@ -46,7 +46,8 @@ struct Inspected {
 // `path`: whatever open_checkpoint takes; a folder with adapter_config.json; a folder with
 // tensor-cache.json or ndarray-cache.json, that file, or one params_shard_*.bin beside it. The same
 // errors as open_checkpoint; but GGUF types and architectures that can't be converted are shown.
-Inspected inspect(const std::string& path);
+// On servers: the addresses of convert/hub.h, of which only headers are fetched.
+Inspected inspect(const std::string& path, bool allow_http = false);
 // `name`: a file of the folder; empty: the folder itself.
 Inspected inspect(const std::shared_ptr<const SourceFolder>& folder, const std::string& name);
 
