@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "convert/npz.h"
 #include "convert/open_gguf.h"
 #include "convert/safetensors_index.h"
 #include "convert/source.h"
@@ -19,6 +20,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view kSafetensors = ".safetensors";
 constexpr std::string_view kGguf = ".gguf";
 constexpr std::string_view kGgufFormat = "gguf";
+constexpr std::string_view kNpz = ".npz";
+constexpr std::string_view kNpzFormat = "npz";
 constexpr std::string_view kIndex = ".safetensors.index.json";
 constexpr std::string_view kTorchIndex = ".bin.index.json";
 constexpr std::string_view kTorchModel = "pytorch_model";
@@ -32,15 +35,14 @@ struct OtherFormat {
   std::string_view name;
 };
 constexpr std::array kOtherFormats = {
-    OtherFormat{".ggml", "GGML"},     OtherFormat{".npz", "numpy"},    OtherFormat{".npy", "numpy"},
-    OtherFormat{".h5", "TensorFlow"}, OtherFormat{".msgpack", "Flax"}, OtherFormat{".onnx", "ONNX"},
-    OtherFormat{".nemo", "NeMo"},
+    OtherFormat{".ggml", "GGML"},    OtherFormat{".npy", "numpy"}, OtherFormat{".h5", "TensorFlow"},
+    OtherFormat{".msgpack", "Flax"}, OtherFormat{".onnx", "ONNX"}, OtherFormat{".nemo", "NeMo"},
 };
 
 constexpr std::string_view kAuto = "auto";
 constexpr std::string_view kTorchFormat = "huggingface-torch";
 constexpr std::array kFormats = {
-    SourceFormat{kAuto, "what is named, or the first of the next three that a folder has",
+    SourceFormat{kAuto, "what is named, or the first of the next four that a folder has",
                  "any of these"},
     SourceFormat{"huggingface-safetensor",
                  "*.safetensors, one or several, with or without *.safetensors.index.json",
@@ -49,6 +51,7 @@ constexpr std::array kFormats = {
                  "pytorch_model*.bin with or without *.bin.index.json; *.bin, *.pt, *.pth, *.ckpt",
                  "state dicts of torch 1.6 or later, of which nothing is run"},
     SourceFormat{kGgufFormat, "*.gguf, single or split", "GGUF 2 and 3, little-endian"},
+    SourceFormat{kNpzFormat, "*.npz, one or several", "stored arrays of numpy.savez or MLX"},
     // Safetensors, which convert/packed.h decodes.
     SourceFormat{"awq", "as huggingface-safetensor", "4-bit integers of AutoAWQ (GEMM)"},
     SourceFormat{"gptq", "as huggingface-safetensor", "integers of GPTQ and AutoRound"},
@@ -62,9 +65,8 @@ const OtherFormat* other_format(std::string_view file) {
 
 [[noreturn]] void unsupported(const std::string& path, std::string_view what) {
   fail(ExitCode::kUnsupported,
-       "{}: {}, but this version reads safetensors, PyTorch and GGUF files; save the model again "
-       "with "
-       "save_pretrained(safe_serialization=True)",
+       "{}: {}, but this version reads safetensors, PyTorch, GGUF and npz files; save the model "
+       "again with save_pretrained(safe_serialization=True)",
        printable(path, 1024), what);
 }
 
@@ -112,6 +114,12 @@ std::optional<FoundSource> find_gguf(const Folder& folder, const std::vector<std
     bad_input("{}: several GGUF models ({}); name a file of one as the source",
               printable(folder->path(), 1024), printable_list(models));
   return whole_files(SourceKind::kGguf, folder, {files[0]});
+}
+
+std::optional<FoundSource> find_npz(const Folder& folder, const std::vector<std::string>& names) {
+  std::vector<std::string> files = ending_in(names, kNpz);
+  if (files.empty()) return std::nullopt;
+  return whole_files(SourceKind::kNpz, folder, std::move(files));
 }
 
 [[noreturn]] void refuse_several(const Folder& folder, const std::vector<std::string>& indices) {
@@ -172,6 +180,7 @@ void warn_of_pytorch(FoundSource& found, const std::vector<std::string>& names) 
 std::optional<FoundSource> find_any(const Folder& folder, const std::vector<std::string>& names,
                                     std::string_view format) {
   if (format == kGgufFormat) return find_gguf(folder, names);
+  if (format == kNpzFormat) return find_npz(folder, names);
   bool torch = format == kTorchFormat;
   if (!torch)
     if (std::optional<FoundSource> found = find_safetensors(folder, names)) {
@@ -180,12 +189,19 @@ std::optional<FoundSource> find_any(const Folder& folder, const std::vector<std:
     }
   if (torch || format == kAuto)
     if (std::optional<FoundSource> found = find_torch(folder, names)) return found;
-  return format == kAuto ? find_gguf(folder, names) : std::nullopt;
+  if (format != kAuto) return std::nullopt;
+  if (std::optional<FoundSource> found = find_gguf(folder, names)) return found;
+  return find_npz(folder, names);
 }
 
 std::vector<SourceTensor> torch_tensors(const std::shared_ptr<InputFile>& file,
                                         std::vector<std::string>&) {
   return read_torch(file);
+}
+
+std::vector<SourceTensor> npz_tensors(const std::shared_ptr<InputFile>& file,
+                                      std::vector<std::string>&) {
+  return read_npz(file);
 }
 
 }  // namespace
@@ -198,6 +214,8 @@ std::string_view name_of(SourceKind kind) {
       return "torch";
     case SourceKind::kGguf:
       return "gguf";
+    case SourceKind::kNpz:
+      return "npz";
   }
   return {};
 }
@@ -213,6 +231,7 @@ FoundSource find_source(const std::shared_ptr<const SourceFolder>& folder,
   std::vector<std::string> names = folder->list();
   if (std::optional<FoundSource> found = find_any(folder, names, format)) return std::move(*found);
   if (format == kGgufFormat) bad_input("{}: no *{} file", printable(folder->path(), 1024), kGguf);
+  if (format == kNpzFormat) bad_input("{}: no *{} file", printable(folder->path(), 1024), kNpz);
   for (const std::string& name : names)
     if (const OtherFormat* other = other_format(name))
       unsupported(folder->path(), fmt::format("found {} ({})", printable(name), other->name));
@@ -224,6 +243,7 @@ FoundSource find_source(const std::shared_ptr<const SourceFolder>& folder,
 FoundSource source_of_file(const std::shared_ptr<const SourceFolder>& folder,
                            const std::string& name) {
   if (name.ends_with(kGguf)) return whole_files(SourceKind::kGguf, folder, {name});
+  if (name.ends_with(kNpz)) return whole_files(SourceKind::kNpz, folder, {name});
   if (name.ends_with(kSafetensors)) return whole_files(SourceKind::kSafetensors, folder, {name});
   if (name.ends_with(kTorchIndex)) return indexed(SourceKind::kTorch, folder, name);
   if (std::any_of(kTorchFiles.begin(), kTorchFiles.end(),
@@ -241,7 +261,9 @@ Checkpoint open_found(const FoundSource& found) {
   if (found.kind == SourceKind::kGguf) {
     checkpoint = open_gguf(*found.folder, found.files[0]);
   } else {
-    ReadTensors read = found.kind == SourceKind::kTorch ? torch_tensors : safetensors_tensors;
+    ReadTensors read = found.kind == SourceKind::kTorch ? torch_tensors
+                       : found.kind == SourceKind::kNpz ? npz_tensors
+                                                        : safetensors_tensors;
     checkpoint = found.index.empty() ? open_files(*found.folder, found.files, read)
                                      : open_indexed(*found.folder, found.index, read);
   }

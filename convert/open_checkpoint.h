@@ -14,7 +14,7 @@
 
 namespace mlc {
 
-enum class SourceKind : std::uint8_t { kSafetensors, kTorch, kGguf };
+enum class SourceKind : std::uint8_t { kSafetensors, kTorch, kGguf, kNpz };
 
 std::string_view name_of(SourceKind kind);  // "safetensors"
 

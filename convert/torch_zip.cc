@@ -71,7 +71,7 @@ struct Entry : Header {
 
 class ZipReader {
  public:
-  explicit ZipReader(const RandomAccess& file) : file_(file) {}
+  ZipReader(const RandomAccess& file, ZipLayout layout) : file_(file), layout_(layout) {}
 
   ZipArchive read() {
     read_directory();
@@ -210,7 +210,8 @@ class ZipReader {
   void check_kind(const Header& entry) const {
     if ((entry.flags & kEncrypted) != 0) refuse(entry, "encrypted");
     if (entry.method != 0)
-      refuse(entry, "compressed (method {}), expected stored as torch.save does", entry.method);
+      refuse(entry, "compressed (method {}), expected stored as {} does", entry.method,
+             layout_ == ZipLayout::kFlat ? "numpy.savez" : "torch.save");
     if ((entry.flags & ~(kHasDescriptor | kUtf8)) != 0)
       refuse(entry, "flags {:#06x} are not supported", entry.flags);
     if (entry.packed != entry.size)
@@ -230,6 +231,7 @@ class ZipReader {
       rest.remove_prefix(slash + 1);
     }
     if (!plain) refuse(entry, "expected a plain relative name of at most {} bytes", kMaxName);
+    if (layout_ == ZipLayout::kFlat) return;
     std::size_t slash = name.find('/');
     if (slash == std::string_view::npos) refuse(entry, "expected it in a top folder");
     if (entries_.empty()) top_ = name.substr(0, slash + 1);
@@ -307,6 +309,7 @@ class ZipReader {
   }
 
   const RandomAccess& file_;
+  ZipLayout layout_;
   std::uint64_t directory_ = 0;  // offset of the central directory
   std::string top_;              // "archive/"
   std::vector<Entry> entries_;
@@ -320,7 +323,9 @@ const ZipEntry* ZipArchive::find(std::string_view name) const {
   return it == entries.end() || it->name != name ? nullptr : &*it;
 }
 
-ZipArchive read_zip(const RandomAccess& file) { return ZipReader(file).read(); }
+ZipArchive read_zip(const RandomAccess& file, ZipLayout layout) {
+  return ZipReader(file, layout).read();
+}
 
 std::string read_entry(const RandomAccess& file, const ZipEntry& entry, std::uint64_t max_bytes) {
   if (entry.size > max_bytes)

@@ -1,4 +1,4 @@
-// The ZIP archive that torch.save writes, read strictly.
+// The ZIP archives that torch.save and numpy.savez write, read strictly.
 //
 // A ZIP file says most things twice (local header, central directory, data descriptor), and readers
 // that believe different copies see different files. This one believes none that disagree:
@@ -8,8 +8,7 @@
 //   name, method, flags, sizes and CRC-32 of the local header and of the data descriptor equal the
 //     central directory's;
 //   at most 65,535 entries; names are unique, at most 1,024 bytes of printable ASCII, plain
-//   relative
-//     paths, all below one top folder.
+//     relative paths, all below one top folder (ZipLayout::kOneFolder).
 // The CRC-32 of an entry is for its reader to check: read_entry() does.
 #pragma once
 
@@ -32,7 +31,7 @@ struct RandomAccess {
 };
 
 struct ZipEntry {
-  std::string name;          // without the top folder
+  std::string name;          // without the top folder, if it has one
   std::uint64_t offset = 0;  // of its data
   std::uint64_t size = 0;
   std::uint32_t crc = 0;
@@ -43,8 +42,11 @@ struct ZipArchive {
   const ZipEntry* find(std::string_view name) const;
 };
 
+// kOneFolder: what torch.save writes. kFlat: names count from the root, as numpy.savez has them.
+enum class ZipLayout : std::uint8_t { kOneFolder, kFlat };
+
 // Error(kBadInput) naming the entry and what disagrees.
-ZipArchive read_zip(const RandomAccess& file);
+ZipArchive read_zip(const RandomAccess& file, ZipLayout layout = ZipLayout::kOneFolder);
 
 // A whole entry, its CRC-32 checked; Error(kBadInput) when it is wrong or has more than max_bytes.
 std::string read_entry(const RandomAccess& file, const ZipEntry& entry, std::uint64_t max_bytes);
