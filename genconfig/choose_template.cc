@@ -129,12 +129,21 @@ bool has_eos_id(std::int64_t id, const TemplateHints& hints) {
   return std::find(hints.eos_ids.begin(), hints.eos_ids.end(), id) != hints.eos_ids.end();
 }
 
+// As the files say; where they say nothing, the token with the id that mlc_llm takes then.
+bool begins_text(std::string_view text, const TemplateHints& hints) {
+  if (!hints.special.bos.empty()) return text == hints.special.bos;
+  return std::any_of(hints.special.ids.begin(), hints.special.ids.end(),
+                     [&](const auto& token) { return token.first == text && token.second == 1; });
+}
+
 // By its text, or by the id that the token of that text has.
 bool ends_text(std::string_view text, const TemplateHints& hints) {
-  return text == hints.special.eos ||
-         std::any_of(hints.special.ids.begin(), hints.special.ids.end(), [&](const auto& token) {
-           return token.first == text && has_eos_id(token.second, hints);
-         });
+  if (!hints.special.eos.empty() && text == hints.special.eos) return true;
+  bool unknown = hints.special.eos.empty() && hints.eos_ids.empty();
+  return std::any_of(hints.special.ids.begin(), hints.special.ids.end(), [&](const auto& token) {
+    return token.first == text &&
+           (has_eos_id(token.second, hints) || (unknown && token.second == 2));
+  });
 }
 
 bool holds(const Rule& rule, const TemplateHints& hints, const std::string& name) {
@@ -144,7 +153,7 @@ bool holds(const Rule& rule, const TemplateHints& hints, const std::string& name
                                           hints.model.model_type()) != rule.types.end()) &&
          std::all_of(rule.marks.begin(), rule.marks.end(), in_template) &&
          (rule.name.empty() || std::any_of(rule.name.begin(), rule.name.end(), in_name)) &&
-         (rule.bos.empty() || rule.bos == hints.special.bos) &&
+         (rule.bos.empty() || begins_text(rule.bos, hints)) &&
          (rule.eos.empty() || ends_text(rule.eos, hints)) &&
          (rule.eos_ids.empty() ||
           std::any_of(rule.eos_ids.begin(), rule.eos_ids.end(),

@@ -56,7 +56,7 @@ Json result_json(const GeneratedConfig& generated, const std::vector<std::string
 
 bool print_lists(const Arguments& arguments, const CommandContext& context) {
   auto print = [&](const TextTable& table) {
-    context.print(context.json ? dump_json(table.json()) + "\n" : table.text());
+    context.print_list(context.json ? dump_json(table.json()) + "\n" : table.text());
     return true;
   };
   if (arguments.list_templates) return print(conv_template_table());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "base/spelling.h"
 #include "genconfig/chat_config.h"
 #include "genconfig/choose_template.h"
@@ -21,7 +22,9 @@ namespace {
 struct Origin {
   ModelConfig model;
   std::string name;    // what the model is called, as far as that is known
-  std::string folder;  // of the checkpoint; empty for a preset
+  std::string folder;  // of the checkpoint; empty: there is none
+  // What says how to sample, and which tokens begin and end a text; the first that has a key wins.
+  std::vector<GenerationSource> generation = {};
 };
 
 std::string text_of(const Json& json, const char* key) {
@@ -39,47 +42,56 @@ std::string text_of(const Json& json, const char* key) {
        nearest.empty() ? "" : fmt::format("; did you mean {}?", fmt::join(nearest, ", ")));
 }
 
-// A preset's name counts before a path of the same name, as in mlc_llm.
-Origin find_config(const GenConfigOptions& options, Reporter& reporter) {
-  std::error_code ignored;
-  fs::path path = options.config;
-  if (const Preset* preset = find_preset(options.config)) {
-    if (fs::exists(path, ignored))
-      reporter.warn(
-          fmt::format("{}: is a preset and also a path; the preset is used (say ./{} for "
-                      "the path)",
-                      preset->name, preset->name));
-    std::string where = fmt::format("preset {}", preset->name);
-    Json json = parse_json(preset->text, where);
-    json.set("model_preset_tag", preset->name);
-    return {read_model_config(std::move(json), where, options.model_type), options.config, ""};
-  }
-  if (options.config.empty() || !fs::exists(fs::symlink_status(path, ignored)))
-    neither_path_nor_preset(options.config);
-  Origin origin{load_model_config(options.config, options.model_type), "", ""};
-  origin.name = text_of(origin.model.source, "_name_or_path");
-  fs::path parent = fs::path(origin.model.path).parent_path();
-  origin.folder = parent.empty() ? fs::path(".").string() : parent.string();
-  return origin;
-}
-
-// generation_config.json first, then config.json, both from the checkpoint's folder. mlc_llm reads
-// neither for a preset.
-std::vector<GenerationSource> generation_sources(const Origin& origin) {
+// generation_config.json first, then config.json, both from the checkpoint's folder.
+std::vector<GenerationSource> generation_sources(const ModelConfig& model,
+                                                 const std::string& folder) {
   std::vector<GenerationSource> sources;
-  if (origin.folder.empty()) return sources;
   for (const char* name : {"generation_config.json", "config.json"}) {
-    std::string path = (fs::path(origin.folder) / name).string();
+    std::string path = (fs::path(folder) / name).string();
     std::error_code ignored;
-    if (path == origin.model.path)
-      sources.push_back({path, origin.model.source});
-    else if (fs::exists(path, ignored))
+    if (fs::path(path).lexically_normal() == fs::path(model.path).lexically_normal())
+      sources.push_back({path, model.source});
+    else if (fs::exists(fs::symlink_status(path, ignored)))
       sources.push_back({path, read_json_file(path)});
     else
       continue;
     sources.back().json.members(path);  // an object, or an error
   }
   return sources;
+}
+
+// mlc_llm looks for the files beside a preset in a temporary folder, so that neither the preset nor
+// anything else says how to sample.
+Origin from_preset(const Preset& preset, const GenConfigOptions& options) {
+  std::string where = fmt::format("preset {}", preset.name);
+  Json json = parse_json(preset.text, where);
+  json.set("model_preset_tag", preset.name);  // mlc_llm's, which gemma3 passes on
+  return {read_model_config(std::move(json), where, options.model_type), std::string(preset.name),
+          ""};
+}
+
+Origin from_path(const GenConfigOptions& options) {
+  Origin origin{load_model_config(options.config, options.model_type), "", ""};
+  origin.name = text_of(origin.model.source, "_name_or_path");
+  fs::path parent = fs::path(origin.model.path).parent_path();
+  origin.folder = parent.empty() ? fs::path(".").string() : parent.string();
+  origin.generation = generation_sources(origin.model, origin.folder);
+  return origin;
+}
+
+// A preset's name counts before a path of the same name, as in mlc_llm.
+Origin find_config(const GenConfigOptions& options, Reporter& reporter) {
+  std::error_code ignored;
+  bool is_path = !options.config.empty() && fs::exists(fs::symlink_status(options.config, ignored));
+  const Preset* preset = find_preset(options.config);
+  if (preset != nullptr && is_path)
+    reporter.warn(
+        fmt::format("{} is a preset and also a path: the preset is used; ./{} means the "
+                    "path",
+                    preset->name, preset->name));
+  if (preset != nullptr) return from_preset(*preset, options);
+  if (!is_path) neither_path_nor_preset(options.config);
+  return from_path(options);
 }
 
 std::int64_t size_field(const ModelConfig& model, const char* name) {
@@ -116,35 +128,42 @@ class Generator {
   Generator(const GenConfigOptions& options, Reporter& reporter)
       : options_(options), reporter_(reporter) {}
 
-  GeneratedConfig run() {
+  GeneratedConfig run(const Origin& origin) {
     const Quantization& quantization = known_quantization(options_.quantization);
-    Origin origin = find_config(options_, reporter_);
     std::vector<std::string> warnings;
     ModelConfig model = apply_overrides(origin.model, options_.overrides, warnings);
     // What no tensor could have is wrong here too, rather than when a runtime loads the model.
-    expand_params(model, name_of(quantization.kind));
+    // Whether it can be quantized so is convert_weight's to say.
+    expand_params(model, name_of(QuantKind::kNone));
     warn(model, warnings);
 
-    std::vector<GenerationSource> generation = generation_sources(origin);
-    SpecialTokens special = read_special_tokens(origin.folder);
-    std::string chat_template;
-    TemplateChoice choice = options_.conv_template != "auto"
-                                ? named_template(options_.conv_template)
-                                : choose_conv_template({model, origin.name, chat_template, special,
-                                                        eos_ids(generation)});
-    reporter_.note(
-        fmt::format("conversation template {}, chosen by {}", choice.row->name, choice.rule));
-
     GeneratedConfig out;
+    out.tokenizer =
+        find_tokenizer_files({.folder = origin.folder,
+                              .model_type = std::string(model.model_type()),
+                              .context_window_size = size_field(model, "context_window_size"),
+                              .out = options_.output},
+                             reporter_);
+    SpecialTokens special = read_special_tokens(origin.folder);
+    special.ids.insert(special.ids.end(), out.tokenizer.added_tokens.begin(),
+                       out.tokenizer.added_tokens.end());
+    throw_if_cancelled();
+
+    TemplateChoice choice =
+        options_.conv_template != "auto"
+            ? named_template(options_.conv_template)
+            : choose_conv_template({model, origin.name, "", special, eos_ids(origin.generation)});
     out.conv_template = choice.row->name;
     out.template_rule = choice.rule;
+    reporter_.note(fmt::format("conversation template {}, chosen by {}", out.conv_template,
+                               out.template_rule));
     StopTokens stops =
-        find_stop_tokens(*choice.row, generation, special, size_field(model, "vocab_size"));
+        find_stop_tokens(*choice.row, origin.generation, special, size_field(model, "vocab_size"));
     out.stop_token_ids = stops.all;
     for (std::string& text : stops.findings)
       add_finding(out, "stop-tokens-differ", std::move(text));
 
-    chat_config(out, model, quantization, *choice.row, generation, stops);
+    chat_config(out, model, quantization, *choice.row, origin.generation, stops);
     return out;
   }
 
@@ -162,6 +181,7 @@ class Generator {
   }
 
   void add_finding(GeneratedConfig& out, std::string name, std::string text) {
+    if (options_.strict) bad_input("{}", text);
     reporter_.warn(text);
     out.findings.push_back({std::move(name), std::move(text)});
   }
@@ -188,7 +208,15 @@ class Generator {
 }  // namespace
 
 GeneratedConfig generate_config(const GenConfigOptions& options, Reporter& reporter) {
-  return Generator(options, reporter).run();
+  return Generator(options, reporter).run(find_config(options, reporter));
+}
+
+GeneratedConfig generate_config_of(Json config, const std::string& where,
+                                   const GenConfigOptions& options, Reporter& reporter) {
+  Origin origin{read_model_config(std::move(config), where, options.model_type), "", ""};
+  origin.name = text_of(origin.model.source, "_name_or_path");
+  origin.generation.push_back({where, origin.model.source});
+  return Generator(options, reporter).run(origin);
 }
 
 }  // namespace mlc

@@ -28,7 +28,7 @@ struct GenConfigOptions {
   std::string output;  // folder; may exist. Empty: nothing will be written
   ConfigOverrides overrides;
   bool legacy = false;           // ChatConfigParts
-  bool strict = false;           // findings about the template are errors
+  bool strict = false;           // findings are errors
   bool all_stop_tokens = false;  // the template gets the stop tokens that it lacks
 };
 
@@ -52,6 +52,11 @@ struct GeneratedConfig {
 // Reads everything and writes nothing. Warnings, findings and the rule that chose the template go
 // to the reporter.
 GeneratedConfig generate_config(const GenConfigOptions& options, Reporter& reporter);
+
+// The same for a config in memory that is not from a folder: it alone says how to sample, and there
+// are no tokenizer files. `where` names it in messages; options.config is not used.
+GeneratedConfig generate_config_of(Json config, const std::string& where,
+                                   const GenConfigOptions& options, Reporter& reporter);
 
 // The names of the files that were written, mlc-chat-config.json the last.
 std::vector<std::string> write_generated_config(const GeneratedConfig& generated,

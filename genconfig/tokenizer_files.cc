@@ -284,6 +284,7 @@ class Finder {
     for (const std::string& warning : read.warnings)
       reporter_.warn(warning);
     result_.info = read.info;
+    if (stale.empty()) result_.added_tokens = std::move(read.added);
     if (has_json) result_.active_vocab_size = read.tokens;
   }
 

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/reporter.h"
@@ -45,6 +46,8 @@ struct TokenizerFiles {
   // The number of tokens of the checkpoint's own tokenizer.json; without one `active_vocab_size` is
   // the model's vocab_size.
   std::optional<std::uint64_t> active_vocab_size;
+  // Of tokenizer.json, texts and ids: what control tokens mean in this checkpoint.
+  std::vector<std::pair<std::string, std::int64_t>> added_tokens;
 };
 
 struct TokenizerSource {

@@ -237,7 +237,7 @@ class Reader {
             "{}: added_tokens has '{}' twice (duplicated vocab): the tokenizer of a checkpoint has "
             "each token once, so remove one of the two",
             where_, printable(content));
-      token_id(id, content);
+      result_.added.emplace_back(content, static_cast<std::int64_t>(token_id(id, content)));
       contents.push_back(content);
     }
     return contents;

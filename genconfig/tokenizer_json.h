@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "genconfig/tokenizer_files.h"
@@ -17,6 +18,7 @@ struct TokenizerJson {
   TokenizerInfo info;
   // Different strings in the vocabulary, the added tokens and `also`; nothing without a vocabulary.
   std::optional<std::uint64_t> tokens;
+  std::vector<std::pair<std::string, std::int64_t>> added;  // texts and ids
   std::vector<std::string> warnings;
 };
 

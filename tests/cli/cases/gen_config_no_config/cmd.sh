@@ -1,0 +1,1 @@
+mlc gen_config --quantization q0f16 -o out

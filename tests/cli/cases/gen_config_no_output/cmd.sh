@@ -1,0 +1,1 @@
+mlc gen_config gpt2 --quantization q0f16

@@ -1,0 +1,1 @@
+mlc gen_config --list-models --list-presets
