@@ -108,8 +108,9 @@ std::string plan_id(const ConvertOptions& options, const Prepared& prepared) {
   }
   for (const PlanStep& step : prepared.plan.steps) {
     const OpArgs& a = step.spec.args;
-    add(fmt::format("{} {} {} {} {} {} {}", op_name(step.spec.op), a.heads, a.head_dim, a.queries,
-                    a.nope, a.value, a.exponent));
+    add(fmt::format("{} {} {} {} {} {} {} {} {} {}", op_name(step.spec.op), a.heads, a.head_dim,
+                    a.queries, a.nope, a.value, a.exponent, shape_text(a.parts), a.first_part,
+                    a.part_count));
     for (std::size_t s : step.sources) {
       const SourceTensor& t = prepared.checkpoint.tensors[s];
       add(fmt::format("{} {} {} {} {}", t.name, name_of(t.dtype), shape_text(t.shape), t.file,

@@ -101,6 +101,7 @@ bool samples_on_lattice(UnitRunner& runner, const Candidate& c,
 bool may_keep_lattice(const Plan& plan, const PlanStep& step, const RowSegment& segment) {
   return step.packer == Packer::kGroup && holds_lattice(*plan.quantization) &&
          !segment.transposed && !step.transform.side_by_side &&
+         !step.transform.even_columns_first &&
          step.transform.cols % static_cast<std::int64_t>(kLatticeGroup) == 0 &&
          step.transform.elementwise == Elementwise::kNone;
 }

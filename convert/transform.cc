@@ -134,6 +134,64 @@ class Layout {
     }
   }
 
+  // Rows [groups, parts..., dim]: of some parts, one after the other, the rows of every group.
+  void split_groups() {
+    const SourceTensor& s = single();
+    const OpArgs& a = spec_.args;
+    std::int64_t group_rows = 0;
+    for (std::int64_t part : a.parts)
+      if (__builtin_add_overflow(group_rows, part, &group_rows)) wrong_shape(s, out_.shape);
+    Shape wanted = out_.shape;
+    if (__builtin_mul_overflow(a.heads, group_rows, &wanted[0]) || s.shape != wanted)
+      wrong_shape(s, wanted);
+    std::int64_t dst = 0;
+    std::int64_t start = 0;
+    for (std::size_t p = 0; p < a.first_part + a.part_count; p++) {
+      for (std::int64_t g = 0; p >= a.first_part && g < a.heads; g++) {
+        add({.src_row = g * group_rows + start, .rows = a.parts[p], .dst_row = dst});
+        dst += a.parts[p];
+      }
+      start += a.parts[p];
+    }
+    if (dst != out_.shape[0])
+      bad_input("param {}: its parts of {} have {} rows together, expected {}", spec_.name,
+                printable(s.name), dst, out_.shape[0]);
+  }
+
+  // [E, 2 n, cols]: the even rows of each E, then the odd ones.
+  void deinterleave_rows() {
+    const SourceTensor& s = single();
+    if (s.shape != out_.shape) wrong_shape(s, out_.shape);
+    std::int64_t rows = even(out_.shape[1]);
+    for (std::int64_t e = 0; e < out_.shape[0]; e++)
+      for (std::int64_t odd = 0; odd < 2; odd++)
+        add({.src_row = e * rows + odd,
+             .rows = rows / 2,
+             .dst_row = e * rows + odd * (rows / 2),
+             .step = 2});
+  }
+
+  // [..., 2 n]: the same within each row.
+  void deinterleave_columns() {
+    even(out_.shape.back());
+    out_.even_columns_first = true;
+    whole();
+  }
+
+  // [E, a, b] -> [E, b, a].
+  void transpose_each(bool deinterleaved) {
+    const SourceTensor& s = single();
+    Shape wanted = {out_.shape[0], out_.shape[2], out_.shape[1]};
+    if (s.shape != wanted) wrong_shape(s, wanted);
+    if (deinterleaved) even(wanted[2]);
+    out_.even_columns_first = deinterleaved;
+    for (std::int64_t e = 0; e < wanted[0]; e++)
+      add({.src_row = e * wanted[1],
+           .rows = wanted[1],
+           .dst_row = e * wanted[2],
+           .transposed = true});
+  }
+
   // [heads * (nope + value), rank]: the key half turned per head, or the value half as it is.
   void mla(bool key) {
     const SourceTensor& s = single();
@@ -157,6 +215,13 @@ class Layout {
   }
 
  private:
+  std::int64_t even(std::int64_t count) const {
+    if (count % 2 != 0)
+      bad_input("param {}: {} rows or columns can't alternate between two halves", spec_.name,
+                count);
+    return count;
+  }
+
   void add(RowSegment segment) { out_.segments.push_back(segment); }
 
   void append_all() {
@@ -255,6 +320,21 @@ Transform make_transform(const ParamSpec& spec, std::span<const SourceTensor* co
       layout.split(a.heads, parts);
       break;
     }
+    case Op::kSplitGroups:
+      layout.split_groups();
+      break;
+    case Op::kDeinterleaveRows:
+      layout.deinterleave_rows();
+      break;
+    case Op::kDeinterleaveColumns:
+      layout.deinterleave_columns();
+      break;
+    case Op::kTransposeEach:
+      layout.transpose_each(false);
+      break;
+    case Op::kTransposeDeinterleaved:
+      layout.transpose_each(true);
+      break;
     case Op::kMlaKvBK:
       layout.mla(true);
       break;
@@ -289,6 +369,16 @@ std::string_view op_name(Op op) {
       return "split_interleaved_qkv";
     case Op::kSplitGroupedQkv:
       return "split_grouped_qkv";
+    case Op::kSplitGroups:
+      return "split_groups";
+    case Op::kDeinterleaveRows:
+      return "deinterleave_rows";
+    case Op::kDeinterleaveColumns:
+      return "deinterleave_columns";
+    case Op::kTransposeEach:
+      return "transpose_each";
+    case Op::kTransposeDeinterleaved:
+      return "transpose_deinterleaved";
     case Op::kMlaKvBK:
       return "mla_kv_b_k";
     case Op::kMlaKvBV:

@@ -23,6 +23,7 @@ struct RowSegment {
   std::int64_t dst_row = 0;
   bool transposed = false;
   std::int64_t dst_col = 0;  // other than 0 in joins of columns only (Transform::side_by_side)
+  std::int64_t step = 1;     // every step-th row of the source: src_row, src_row + step, ...
 };
 
 // What happens to each element between reading and the cast; all but kNone are rare (norms, RWKV).
@@ -35,6 +36,8 @@ struct Transform {
   std::vector<RowSegment> segments;  // cover [0, rows) without overlap
   // Instead, all segments cover all rows, and different columns of them.
   bool side_by_side = false;
+  // Within each row of a source the even columns come first, then the odd ones; before turning.
+  bool even_columns_first = false;
   Elementwise elementwise = Elementwise::kNone;
   std::int64_t exponent = 0;  // kDivPow2
 };

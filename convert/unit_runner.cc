@@ -53,6 +53,15 @@ void turn_elements(std::size_t size, const std::byte* in, std::size_t rows, std:
   }
 }
 
+// Of each row the elements with even indices, then the others.
+void part_columns(std::size_t size, const std::byte* in, std::size_t rows, std::size_t cols,
+                  std::byte* out) {
+  for (std::size_t r = 0; r < rows; r++)
+    for (std::size_t c = 0; c < cols; c++)
+      std::memcpy(out + (r * cols + c % 2 * (cols / 2) + c / 2) * size, in + (r * cols + c) * size,
+                  size);
+}
+
 // Buffers only grow: a fresh allocation per unit would be faulted in page by page each time.
 std::byte* at_least(std::vector<std::byte>& buffer, std::size_t size) {
   if (buffer.size() < size) buffer.resize(size);
@@ -73,6 +82,23 @@ bool takes_directly(DType dtype) {
 
 }  // namespace
 
+// Row by row: the rows between would have to be read and decoded for nothing.
+void UnitRunner::read_steps(const SourceTensor& tensor, const RowSegment& segment,
+                            const WorkUnit& unit) {
+  auto cols = static_cast<std::int64_t>(col_count(tensor.shape));
+  std::size_t row_bytes = static_cast<std::size_t>(cols) * size_of(tensor.dtype);
+  for (std::int64_t r = 0; r < unit.rows; r++) {
+    std::int64_t row = segment.src_row + (unit.row + r) * segment.step;
+    std::span<std::byte> out =
+        std::span(source_).subspan(static_cast<std::size_t>(r) * row_bytes, row_bytes);
+    if (tensor.reader)
+      tensor.reader->read(row * cols, cols, out);
+    else
+      checkpoint_.files[tensor.file].file->read(
+          tensor.offset + static_cast<std::uint64_t>(row) * row_bytes, out);
+  }
+}
+
 UnitRunner::Rows UnitRunner::gather(const PlanStep& step, const WorkUnit& unit) {
   const RowSegment& segment = step.transform.segments[unit.segment];
   const SourceTensor& tensor = checkpoint_.tensors[step.sources[segment.source]];
@@ -91,7 +117,9 @@ UnitRunner::Rows UnitRunner::gather(const PlanStep& step, const WorkUnit& unit) 
     std::size_t bytes = rows * src_cols * size;
     auto first = static_cast<std::uint64_t>(segment.src_row + unit.row);
     at_least(source_, bytes);
-    if (tensor.reader && options_.keep_lattices && may_keep_lattice(plan_, step, segment)) {
+    if (segment.step != 1) {
+      read_steps(tensor, segment, unit);
+    } else if (tensor.reader && options_.keep_lattices && may_keep_lattice(plan_, step, segment)) {
       lattice_.resize(rows * src_cols / kLatticeGroup);
       out.lattice = tensor.reader->read_lattice(static_cast<std::int64_t>(first * src_cols),
                                                 static_cast<std::int64_t>(rows * src_cols),
@@ -106,8 +134,12 @@ UnitRunner::Rows UnitRunner::gather(const PlanStep& step, const WorkUnit& unit) 
     out.data = source_.data();
   }
   Timed timed(times.transform);
+  if (step.transform.even_columns_first) {
+    part_columns(size, source_.data(), rows, src_cols, at_least(parted_, rows * src_cols * size));
+    out.data = parted_.data();
+  }
   if (segment.transposed) {
-    turn_elements(size, source_.data(), rows, src_cols, at_least(turned_, rows * src_cols * size));
+    turn_elements(size, out.data, rows, src_cols, at_least(turned_, rows * src_cols * size));
     out.data = turned_.data();
     std::swap(out.rows, out.cols);
   }

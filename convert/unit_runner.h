@@ -53,6 +53,7 @@ class UnitRunner {
     bool lattice;        // lattice_ holds a scale per 32 elements
     bool found = false;  // one was found in the whole source
   };
+  void read_steps(const SourceTensor& tensor, const RowSegment& segment, const WorkUnit& unit);
   Rows gather(const PlanStep& step, const WorkUnit& unit);
   Rows gather_band(const PlanStep& step, const WorkUnit& unit, CastCounts& counts);
   void to_model_dtype(Rows& rows, CastCounts& counts);
@@ -76,6 +77,7 @@ class UnitRunner {
   Fp8Quantizer fp8_;
   std::vector<std::byte> source_;
   std::vector<float> lattice_;
+  std::vector<std::byte> parted_;
   std::vector<std::byte> turned_;
   std::vector<std::byte> band_;
   std::vector<std::byte> changed_;

@@ -27,8 +27,8 @@ std::uint64_t source_element(const PlanStep& step, const Checkpoint& checkpoint)
   return size;
 }
 
-// Source rows and their turned copy, the band, its cast, codes: at most 24 bytes an element beside
-// the sources' own.
+// Source rows, their parted and their turned copy, the band, its cast, codes: at most 24 bytes an
+// element beside the sources' own.
 std::uint64_t band_memory(const PlanStep& step, const Checkpoint& checkpoint,
                           const WorkUnit& unit) {
   std::uint64_t elements =
@@ -37,7 +37,7 @@ std::uint64_t band_memory(const PlanStep& step, const Checkpoint& checkpoint,
   for (std::size_t s : step.sources)
     if (const auto& reader = checkpoint.tensors[s].reader)
       scratch = std::max(scratch, reader->scratch_bytes(static_cast<std::int64_t>(elements)));
-  return scratch + elements * (2 * source_element(step, checkpoint) + 24);
+  return scratch + elements * (3 * source_element(step, checkpoint) + 24);
 }
 
 // Bands begin anywhere in a segment, but a turned segment is read whole.
@@ -74,7 +74,9 @@ std::uint64_t unit_memory(const Plan& plan, const Checkpoint& checkpoint, const 
   std::uint64_t elements = static_cast<std::uint64_t>(unit.rows) * cols;
   std::uint64_t size = size_of(tensor.dtype);
   bool widened = step.transform.elementwise != Elementwise::kNone || size != 2;
-  std::uint64_t copies = segment.transposed ? 2 : 1;
+  std::uint64_t copies = 1;
+  if (segment.transposed) copies++;
+  if (step.transform.even_columns_first) copies++;
   std::uint64_t out = step.quantized ? (step.packed_kn ? 2 : 1) : 4;
   if (step.packer == Packer::kFp8) out = 3;  // float16 and codes
   std::uint64_t scratch =

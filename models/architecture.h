@@ -41,6 +41,21 @@ struct Shape {
   constexpr Shape(Dim a, Dim b = Dim(), Dim c = Dim(), Dim d = Dim()) : dims{a, b, c, d} {}
 };
 
+// The rows of the parts of a group; ends at the first empty one.
+struct Parts {
+  std::array<Expr, 4> rows;
+
+  // All four are written out for the same reason as in Texts.
+  constexpr Parts() : rows{Expr(), Expr(), Expr(), Expr()} {}
+  constexpr Parts(Expr a, Expr b, Expr c = Expr(), Expr d = Expr()) : rows{a, b, c, d} {}
+  constexpr std::size_t size() const {
+    std::size_t n = 0;
+    while (n < rows.size() && !rows[n].empty())
+      n++;
+    return n;
+  }
+};
+
 // The numbers of OpArgs, as expressions.
 struct OpExprs {
   Expr heads = {};
@@ -49,6 +64,9 @@ struct OpExprs {
   Expr nope = {};
   Expr value = {};
   Expr exponent = {};
+  Parts parts = {};
+  std::size_t first_part = 0;
+  std::size_t part_count = 0;
 };
 
 struct Param {

@@ -147,12 +147,17 @@ class Expander {
                   describe_names(expression, scope));
       return value;
     };
-    return {.heads = number(param.args.heads, 1),
-            .head_dim = number(param.args.head_dim, 1),
-            .queries = number(param.args.queries, 1),
-            .nope = number(param.args.nope, 1),
-            .value = number(param.args.value, 1),
-            .exponent = number(param.args.exponent, 0)};
+    OpArgs args{.heads = number(param.args.heads, 1),
+                .head_dim = number(param.args.head_dim, 1),
+                .queries = number(param.args.queries, 1),
+                .nope = number(param.args.nope, 1),
+                .value = number(param.args.value, 1),
+                .exponent = number(param.args.exponent, 0),
+                .first_part = param.args.first_part,
+                .part_count = param.args.part_count};
+    for (std::size_t i = 0; i < args.parts.size(); i++)
+      args.parts[i] = number(param.args.parts.rows[i], 1);
+    return args;
   }
 
   std::vector<std::string> sources(const Param& param, const std::string& name,

@@ -1,6 +1,7 @@
 // One param of one concrete model: what expanding an architecture's table with a config gives.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,10 +36,15 @@ enum class Op : std::uint8_t {
   kAddOneF32,            // float32(x) + 1, then the cast (Qwen 3.5)
   kSplitInterleavedQkv,  // rows [heads, (q,k,v), dim] -> [(q,k,v), heads, dim] (GPT-NeoX)
   kSplitGroupedQkv,      // rows [groups, (g q, k, v), dim] -> all q, all k, all v (InternLM2)
-  kMlaKvBK,              // [heads, nope + v, r] -> its first nope rows as [heads, r, nope]
-  kMlaKvBV,              // [heads, nope + v, r] -> its last v rows as [heads, v, r]
-  kDivPow2,              // D(x) / 2^exponent, divided after the cast (RWKV)
-  kExpNegExp,            // exp(-exp(float32(x))) (RWKV 5)
+  kSplitGroups,       // rows [groups, (p0, p1, ...)] -> of some parts in turn, those of all groups
+  kDeinterleaveRows,  // [E, 2 n, c]: of each E its even rows, then its odd ones (gpt-oss)
+  kDeinterleaveColumns,     // [..., 2 n]: of each row its even elements, then its odd ones
+  kTransposeEach,           // [E, a, b] -> [E, b, a]
+  kTransposeDeinterleaved,  // [E, a, 2 n] -> [E, 2 n, a]: the even columns become the first rows
+  kMlaKvBK,                 // [heads, nope + v, r] -> its first nope rows as [heads, r, nope]
+  kMlaKvBV,                 // [heads, nope + v, r] -> its last v rows as [heads, v, r]
+  kDivPow2,                 // D(x) / 2^exponent, divided after the cast (RWKV)
+  kExpNegExp,               // exp(-exp(float32(x))) (RWKV 5)
 };
 
 // Numbers an op needs; unused ones are 0.
@@ -49,6 +55,10 @@ struct OpArgs {
   std::int64_t nope = 0;      // kMla*: rows of the key part
   std::int64_t value = 0;     // kMla*: rows of the value part
   std::int64_t exponent = 0;  // kDivPow2
+  // kSplitGroups: the rows of each part of a group, and which parts make the param.
+  std::array<std::int64_t, 4> parts = {};
+  std::size_t first_part = 0;
+  std::size_t part_count = 0;
 };
 
 struct ParamSpec {

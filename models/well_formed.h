@@ -99,6 +99,9 @@ constexpr std::string_view op_problem(const Param& param) {
   const OpExprs& args = param.args;
   bool mla = param.op == Op::kMlaKvBK || param.op == Op::kMlaKvBV;
   bool split = param.op == Op::kSplitInterleavedQkv || param.op == Op::kSplitGroupedQkv;
+  bool groups = param.op == Op::kSplitGroups;
+  bool each = param.op == Op::kDeinterleaveRows || param.op == Op::kTransposeEach ||
+              param.op == Op::kTransposeDeinterleaved;
   bool stack = param.op == Op::kStack || param.op == Op::kStackOfConcat;
   if (stack == param.each.empty()) return "`each` belongs to the stacking ops, and only to them";
   if (param.op == Op::kConcat && sources < 2) return "concat needs at least two sources";
@@ -108,7 +111,12 @@ constexpr std::string_view op_problem(const Param& param) {
   if (param.op == Op::kTranspose && dims != 2) return "transpose needs two dimensions";
   if (stack && dims != 3) return "a stack has three dimensions";
   if (mla && dims != 3) return "an MLA part has three dimensions";
-  if ((mla || split) == args.heads.empty()) return "`heads` belongs to split and mla ops";
+  if (each && dims != 3) return "experts that are turned or taken apart have three dimensions";
+  if (param.op == Op::kDeinterleaveColumns && dims < 2) return "columns need two dimensions";
+  if ((mla || split || groups) == args.heads.empty()) return "`heads` belongs to split and mla ops";
+  if (groups == (args.parts.size() == 0)) return "`parts` belongs to split_groups";
+  if (groups == (args.part_count == 0)) return "`part_count` belongs to split_groups";
+  if (args.first_part + args.part_count > args.parts.size()) return "a group has no such part";
   if (split == args.head_dim.empty()) return "`head_dim` belongs to the split ops";
   if ((param.op == Op::kSplitGroupedQkv) == args.queries.empty())
     return "`queries` belongs to split_grouped_qkv";
@@ -162,6 +170,8 @@ constexpr std::string_view param_problem(const Param& param, const Names& names)
   for (Expr expression : {param.each, param.when, param.fallback_when, args.heads, args.head_dim,
                           args.queries, args.nope, args.value, args.exponent})
     if (!names_known(expression, names)) return "a name in a condition or argument is unknown";
+  for (Expr rows : args.parts.rows)
+    if (!names_known(rows, names)) return "a name in a part is unknown";
   return {};
 }
 

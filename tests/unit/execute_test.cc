@@ -142,6 +142,37 @@ class Model {
                 row((g * (a.queries + 2) + (part == 0 ? i : a.queries + part - 1)) * a.head_dim +
                     d);
         break;
+      case Op::kSplitGroups:  // the second and third of parts of 2, 3 and 4 rows
+        for (std::int64_t part : {3, 4})
+          for (std::int64_t g = 0; g < a.heads; g++)
+            for (std::int64_t r = 0; r < part; r++)
+              row(g * 9 + (part == 3 ? 2 : 5) + r);
+        break;
+      case Op::kDeinterleaveRows:
+        for (std::int64_t e = 0; e < spec.shape[0]; e++)
+          for (std::int64_t odd = 0; odd < 2; odd++)
+            for (std::int64_t r = odd; r < spec.shape[1]; r += 2)
+              row(e * spec.shape[1] + r);
+        break;
+      case Op::kDeinterleaveColumns:
+        for (std::int64_t r = 0; r < source(0).elements() / cols; r++)
+          for (std::int64_t odd = 0; odd < 2; odd++)
+            for (std::int64_t c = odd; c < cols; c += 2)
+              take(0, r * cols + c);
+        break;
+      case Op::kTransposeEach:
+        for (std::int64_t e = 0; e < spec.shape[0]; e++)
+          for (std::int64_t r = 0; r < spec.shape[1]; r++)
+            for (std::int64_t c = 0; c < cols; c++)
+              take(0, (e * cols + c) * spec.shape[1] + r);
+        break;
+      case Op::kTransposeDeinterleaved:
+        for (std::int64_t e = 0; e < spec.shape[0]; e++)
+          for (std::int64_t odd = 0; odd < 2; odd++)
+            for (std::int64_t r = odd; r < spec.shape[1]; r += 2)
+              for (std::int64_t c = 0; c < cols; c++)
+                take(0, (e * cols + c) * spec.shape[1] + r);
+        break;
       case Op::kMlaKvBK:
         for (std::int64_t h = 0; h < a.heads; h++)
           for (std::int64_t r = 0; r < spec.shape[1]; r++)
@@ -296,6 +327,9 @@ void add_every_op(Model& m) {
             {.heads = 5, .head_dim = 6});
     m.param(Op::kSplitGroupedQkv, {3 * 6 * 5, 41}, {m.tensor(d, {90, 41})},
             {.heads = 3, .head_dim = 5, .queries = 4});
+    m.param(Op::kSplitGroups, {7 * 7, 33}, {m.tensor(d, {63, 33})},
+            {.heads = 7, .parts = {2, 3, 4}, .first_part = 1, .part_count = 2});
+    m.param(Op::kDeinterleaveColumns, {5, 14}, {m.tensor(d, {5, 14})}, {}, ParamKind::kRaw);
     OpArgs mla{.heads = 3, .nope = 7, .value = 5};
     m.param(Op::kMlaKvBK, {3, 34, 7}, {m.tensor(d, {36, 34})}, mla, ParamKind::kRaw);
     m.param(Op::kMlaKvBV, {3, 5, 34}, {m.tensor(d, {36, 34})}, mla, ParamKind::kRaw);
@@ -326,6 +360,11 @@ void add_experts(Model& m) {
     }
     m.param(Op::kStack, {3, 13, 45}, single, {}, kind);
     m.param(Op::kStackOfConcat, {3, 12, 45}, pairs, {}, kind);
+    for (DType d : kDTypes) {
+      m.param(Op::kDeinterleaveRows, {3, 26, 45}, {m.tensor(d, {3, 26, 45})}, {}, kind);
+      m.param(Op::kTransposeEach, {3, 26, 45}, {m.tensor(d, {3, 45, 26})}, {}, kind);
+      m.param(Op::kTransposeDeinterleaved, {3, 26, 45}, {m.tensor(d, {3, 45, 26})}, {}, kind);
+    }
   }
 }
 
@@ -361,6 +400,8 @@ TEST(Execute, ManyUnitsEqualTheNaivePath) {
   m.param(Op::kCopy, {2, 70001}, {m.tensor(DType::kBF16, {2, 70001})});
   m.param(Op::kSplitGroupedQkv, {8 * 6 * 20, 128}, {m.tensor(DType::kF16, {960, 128})},
           {.heads = 8, .head_dim = 20, .queries = 4});
+  m.param(Op::kDeinterleaveRows, {3, 700, 96}, {m.tensor(DType::kF32, {3, 700, 96})}, {},
+          ParamKind::kRaw);
   m.finish();
   for (const char* q : {"q4f16_1", "q4f16_0", "q3f16_0", "q4f32_1", "q0f32"})
     for (unsigned threads = 1; threads <= 8; threads += threads < 4 ? 1 : 4)

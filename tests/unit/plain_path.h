@@ -54,6 +54,11 @@ inline void append_element(std::string& bytes, double value, DType dtype) {
     put(static_cast<float>(value));
 }
 
+// Where the i-th of `count` lies if even and odd ones alternate, and the even ones come first.
+inline std::int64_t from_halves(std::int64_t i, std::int64_t count) {
+  return i < count / 2 ? 2 * i : 2 * (i - count / 2) + 1;
+}
+
 // The param's elements before the cast to its dtype.
 inline std::vector<double> plain_elements(const ParamSpec& spec,
                                           const std::vector<const PlainTensor*>& sources) {
@@ -102,6 +107,40 @@ inline std::vector<double> plain_elements(const ParamSpec& spec,
               std::int64_t slot = part == 0 ? q : args.queries + part - 1;
               copy_row((group * (args.queries + 2) + slot) * args.head_dim + d);
             }
+      break;
+    case Op::kSplitGroups: {
+      std::int64_t group = 0;
+      for (std::int64_t part : args.parts)
+        group += part;
+      std::int64_t start = 0;
+      for (std::size_t p = 0; p < args.parts.size(); start += args.parts[p++])
+        if (p >= args.first_part && p < args.first_part + args.part_count)
+          for (std::int64_t g = 0; g < args.heads; g++)
+            for (std::int64_t r = 0; r < args.parts[p]; r++)
+              copy_row(g * group + start + r);
+      break;
+    }
+    case Op::kDeinterleaveRows:
+      for (std::int64_t e = 0; e < spec.shape[0]; e++)
+        for (std::int64_t r = 0; r < spec.shape[1]; r++)
+          for (std::int64_t c = 0; c < spec.shape[2]; c++)
+            out.push_back(
+                first[at((e * spec.shape[1] + from_halves(r, spec.shape[1])) * spec.shape[2] + c)]);
+      break;
+    case Op::kDeinterleaveColumns: {
+      std::int64_t width = spec.shape.back();
+      for (std::int64_t i = 0; i < static_cast<std::int64_t>(first.size()); i++)
+        out.push_back(first[at(i / width * width + from_halves(i % width, width))]);
+      break;
+    }
+    case Op::kTransposeEach:
+    case Op::kTransposeDeinterleaved:
+      for (std::int64_t e = 0; e < spec.shape[0]; e++)
+        for (std::int64_t r = 0; r < spec.shape[1]; r++)
+          for (std::int64_t c = 0; c < spec.shape[2]; c++) {
+            std::int64_t column = spec.op == Op::kTransposeEach ? r : from_halves(r, spec.shape[1]);
+            out.push_back(first[at((e * spec.shape[2] + c) * spec.shape[1] + column)]);
+          }
       break;
     case Op::kMlaKvBK:
       for (std::int64_t head = 0; head < args.heads; head++)

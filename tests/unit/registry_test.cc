@@ -65,6 +65,12 @@ std::string op_name(Op op) {
       return "split_interleaved_qkv";
     case Op::kSplitGroupedQkv:
       return "split_grouped_qkv";
+    case Op::kSplitGroups:  // of models that mlc_llm lacks, up to here
+    case Op::kDeinterleaveRows:
+    case Op::kDeinterleaveColumns:
+    case Op::kTransposeEach:
+    case Op::kTransposeDeinterleaved:
+      return "none of mlc_llm's";
     case Op::kMlaKvBK:
       return "mla_kv_b_k";
     case Op::kMlaKvBV:

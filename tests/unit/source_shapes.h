@@ -37,6 +37,15 @@ inline std::vector<std::int64_t> source_shape(const ParamSpec& spec, std::size_t
     case Op::kStack:
       shape.erase(shape.begin());
       break;
+    case Op::kSplitGroups:
+      shape[0] = 0;
+      for (std::int64_t part : spec.args.parts)
+        shape[0] += spec.args.heads * part;
+      break;
+    case Op::kTransposeEach:
+    case Op::kTransposeDeinterleaved:
+      std::swap(shape[1], shape[2]);
+      break;
     case Op::kMlaKvBK:
     case Op::kMlaKvBV:
       shape = {spec.args.heads * (spec.args.nope + spec.args.value),
