@@ -29,19 +29,24 @@ struct Released {
   std::set<std::string> ignored;
 };
 
-// "h.{0-1}.{0-2}.w": h.0.0.w, h.0.1.w, ...
+// "h.{0-1}.{0-2}.w": h.0.0.w, h.0.1.w, ...; "h.{0-5/2,9}.w": h.0.w, h.2.w, h.4.w, h.9.w
 void expand_name(const std::string& pattern, std::vector<std::string>& names) {
   std::size_t open = pattern.find('{');
   if (open == std::string::npos) {
     names.push_back(pattern);
     return;
   }
-  std::size_t dash = pattern.find('-', open);
   std::size_t close = pattern.find('}', open);
-  int first = std::stoi(pattern.substr(open + 1, dash - open - 1));
-  int last = std::stoi(pattern.substr(dash + 1, close - dash - 1));
-  for (int i = first; i <= last; i++)
-    expand_name(pattern.substr(0, open) + std::to_string(i) + pattern.substr(close + 1), names);
+  std::istringstream ranges(pattern.substr(open + 1, close - open - 1));
+  for (std::string range; std::getline(ranges, range, ',');) {
+    std::size_t dash = range.find('-');
+    std::size_t slash = range.find('/');
+    int first = std::stoi(range);
+    int last = dash == std::string::npos ? first : std::stoi(range.substr(dash + 1));
+    int step = slash == std::string::npos ? 1 : std::stoi(range.substr(slash + 1));
+    for (int i = first; i <= last; i += step)
+      expand_name(pattern.substr(0, open) + std::to_string(i) + pattern.substr(close + 1), names);
+  }
 }
 
 std::vector<std::int64_t> dims(const std::string& text) {

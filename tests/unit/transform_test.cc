@@ -14,11 +14,11 @@ using Shape = std::vector<std::int64_t>;
 
 ParamSpec make_spec(Op op, Shape shape, OpArgs args = {}) {
   ParamSpec spec;
-  spec.name = "p";
+  spec.name.push_back('p');
   spec.shape = std::move(shape);
   spec.op = op;
   spec.args = args;
-  spec.sources = {"s"};
+  spec.sources.emplace_back("s");
   return spec;
 }
 
