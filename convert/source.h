@@ -82,8 +82,8 @@ struct Checkpoint {
 //   a folder with pytorch_model.bin, or with several pytorch_model*.bin in the order of names,
 //   a folder with one GGUF model, in one file or several parts,
 //   a folder with *.npz, in the order of their names,
-//   one *.npz, *.safetensors, *.bin, *.pt, *.pth or *.ckpt file, one index file, or one *.gguf file (a
-//   part of a split model stands for all its parts).
+//   one *.npz, *.safetensors, *.bin, *.pt, *.pth or *.ckpt file, one index file, or one *.gguf file
+//   (a part of a split model stands for all its parts).
 // Nothing is ever written beside the source. `format` is a row of source_formats(): "auto", or one
 // whose files alone are looked for in a folder; kUsage for an unknown one. Errors besides the
 // readers' (convert/safetensors.h, convert/torch_checkpoint.h): kUsage when `source` does not
