@@ -49,5 +49,6 @@ struct TemplateFinding {
 // Throws Error(kBadInput) for files that can't be read as JSON and for a template that does not end
 // within limits (steps, memory, size of output); a template that merely fails is kUnchecked.
 TemplateFinding check_chat_template(const std::string& folder, const ConvTemplate& ours);
+TemplateFinding check_chat_template(const ChatTemplateSource& source, const ConvTemplate& ours);
 
 }  // namespace mlc
