@@ -46,7 +46,7 @@ class Evaluator {
   void assign(const Target& target, const Value& value, Scope& scope);
   Scope& new_scope(Scope* parent);
   Value new_macro(const MacroDef& macro, Scope& scope);
-  Value call_macro(const MacroObject& macro, Args args);
+  Value call_macro(const MacroObject& object, Args args);
 
   // evaluate.cc
   Value evaluate(const Expr& expr, Scope& scope);

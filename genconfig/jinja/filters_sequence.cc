@@ -38,6 +38,7 @@ Value sorted(Run& run, const std::vector<Value>& items,
     return reverse ? less(run, b.first, a.first) : less(run, a.first, b.first);
   });
   std::vector<Value> out;
+  out.reserve(keys.size());
   for (const auto& [unused, i] : keys)
     out.push_back(items[i]);
   return Value::list(run, std::move(out));
@@ -210,7 +211,8 @@ Value map(Run& run, const Value& value, const Args& args) {
   std::function<Value(const Value&)> change;
   if (args.positional.empty()) {
     const Bound b(run, "map", args, {"attribute", "default"});
-    const Value path = b.need(0), otherwise = b.or_else(1, Value::none());
+    const Value& path = b.need(0);
+    const Value otherwise = b.or_else(1, Value::none());
     change = [&run, path, otherwise](const Value& item) {
       return get_path(run, item, path, otherwise);
     };

@@ -25,7 +25,9 @@ class Bound {
         std::initializer_list<std::string_view> names);
   bool has(std::size_t i) const { return given_[i]; }
   const Value& need(std::size_t i) const;  // fails if not given
-  Value or_else(std::size_t i, const Value& otherwise) const { return given_[i] ? values_[i] : otherwise; }
+  Value or_else(std::size_t i, const Value& otherwise) const {
+    return given_[i] ? values_[i] : otherwise;
+  }
   bool truth_of(std::size_t i) const { return given_[i] && truth(values_[i]); }
   // These fail for another type.
   std::int64_t integer(std::size_t i, std::int64_t otherwise) const;
