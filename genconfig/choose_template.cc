@@ -121,6 +121,22 @@ constexpr Rule kRules[] = {
     {.row = "LM", .bos = "<s>", .eos = "</s>", .no_chat_template = true},
 };
 
+bool stops_at_one_of(const ConvTemplate& row, const std::vector<std::int64_t>& ids) {
+  return std::any_of(row.stop_token_ids.begin(), row.stop_token_ids.end(), [&](std::int32_t id) {
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+  });
+}
+
+// What no rule knows may still be one of the templates under another name.
+const ConvTemplate* equal_template(const TemplateHints& hints) {
+  if (hints.chat_template == nullptr) return nullptr;
+  for (const ConvTemplate& row : conv_templates())
+    if (stops_at_one_of(row, hints.eos_ids) &&
+        check_chat_template(*hints.chat_template, row).kind == TemplateFinding::Kind::kEqual)
+      return &row;
+  return nullptr;
+}
+
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
@@ -146,9 +162,13 @@ bool ends_text(std::string_view text, const TemplateHints& hints) {
   });
 }
 
+std::string_view jinja_of(const TemplateHints& hints) {
+  return hints.chat_template == nullptr ? std::string_view() : hints.chat_template->text;
+}
+
 bool holds(const Rule& rule, const TemplateHints& hints, const std::string& name) {
   auto in_name = [&](std::string_view part) { return contains(name, part); };
-  auto in_template = [&](std::string_view mark) { return contains(hints.chat_template, mark); };
+  auto in_template = [&](std::string_view mark) { return contains(jinja_of(hints), mark); };
   return (rule.types.empty() || std::find(rule.types.begin(), rule.types.end(),
                                           hints.model.model_type()) != rule.types.end()) &&
          std::all_of(rule.marks.begin(), rule.marks.end(), in_template) &&
@@ -158,7 +178,7 @@ bool holds(const Rule& rule, const TemplateHints& hints, const std::string& name
          (rule.eos_ids.empty() ||
           std::any_of(rule.eos_ids.begin(), rule.eos_ids.end(),
                       [&](std::int64_t id) { return has_eos_id(id, hints); })) &&
-         !(rule.no_chat_template && !hints.chat_template.empty());
+         !(rule.no_chat_template && hints.chat_template != nullptr);
 }
 
 std::string in_words(const Rule& rule, const TemplateHints& hints) {
@@ -186,7 +206,7 @@ constexpr bool every_rule_names_a_row_by_something() {
 static_assert(every_rule_names_a_row_by_something());
 
 // How much of what a template writes occurs in the checkpoint's own: 0 to 1.
-double likeness(const ConvTemplate& row, const std::string& chat_template) {
+double likeness(const ConvTemplate& row, std::string_view chat_template) {
   int marks = 0;
   int found = 0;
   auto look = [&](std::string_view text) {
@@ -219,7 +239,7 @@ std::vector<std::string> nearest_templates(const TemplateHints& hints) {
     while (same < type.size() && same < row.name.size() && type[same] == row.name[same])
       same++;
     // A shared beginning says more than letters that happen to agree.
-    candidates.push_back({std::string(row.name), likeness(row, hints.chat_template),
+    candidates.push_back({std::string(row.name), likeness(row, jinja_of(hints)),
                           static_cast<std::int64_t>(edit_distance(row.name, type, 64)) -
                               4 * static_cast<std::int64_t>(same)});
   }
@@ -241,11 +261,13 @@ TemplateChoice choose_conv_template(const TemplateHints& hints) {
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   for (const Rule& rule : kRules)
     if (holds(rule, hints, name)) return {find_conv_template(rule.row), in_words(rule, hints)};
+  if (const ConvTemplate* row = equal_template(hints))
+    return {row, "it gives the same text as chat_template"};
   bad_input(
       "{}: no rule knows the conversation template of this model of type {}{}; the nearest are {}: "
       "name one with --conv-template (mlc gen_config --list-templates shows all)",
       hints.model.path, hints.model.model_type(),
-      hints.chat_template.empty() ? " without a chat_template" : "",
+      hints.chat_template == nullptr ? " without a chat_template" : "",
       fmt::join(nearest_templates(hints), ", "));
 }
 

@@ -1,12 +1,14 @@
 #include "genconfig/genconfig.h"
 
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/spelling.h"
 #include "genconfig/chat_config.h"
+#include "genconfig/chat_template.h"
 #include "genconfig/choose_template.h"
 #include "genconfig/presets.h"
 #include "genconfig/stop_tokens.h"
@@ -149,10 +151,16 @@ class Generator {
                        out.tokenizer.added_tokens.end());
     throw_if_cancelled();
 
+    std::optional<ChatTemplateSource> chat_template;
+    if (!origin.folder.empty()) chat_template = find_chat_template(origin.folder);
     TemplateChoice choice =
         options_.conv_template != "auto"
             ? named_template(options_.conv_template)
-            : choose_conv_template({model, origin.name, "", special, eos_ids(origin.generation)});
+            : choose_conv_template({.model = model,
+                                    .name = origin.name,
+                                    .chat_template = chat_template ? &*chat_template : nullptr,
+                                    .special = special,
+                                    .eos_ids = eos_ids(origin.generation)});
     out.conv_template = choice.row->name;
     out.template_rule = choice.rule;
     reporter_.note(fmt::format("conversation template {}, chosen by {}", out.conv_template,
@@ -162,6 +170,7 @@ class Generator {
     out.stop_token_ids = stops.all;
     for (std::string& text : stops.findings)
       add_finding(out, "stop-tokens-differ", std::move(text));
+    if (chat_template) check_template(out, *chat_template, *choice.row);
 
     chat_config(out, model, quantization, *choice.row, origin.generation, stops);
     return out;
@@ -184,6 +193,19 @@ class Generator {
     if (options_.strict) bad_input("{}", text);
     reporter_.warn(text);
     out.findings.push_back({std::move(name), std::move(text)});
+  }
+
+  void check_template(GeneratedConfig& out, const ChatTemplateSource& theirs,
+                      const ConvTemplate& row) {
+    TemplateFinding found = check_chat_template(theirs, row);
+    std::string text = found.summary + (found.detail.empty() ? "" : "\n") + found.detail;
+    if (found.is_warning())
+      add_finding(out,
+                  found.kind == TemplateFinding::Kind::kDifferent ? "chat-template-differs"
+                                                                  : "chat-template-unchecked",
+                  std::move(text));
+    else if (found.kind == TemplateFinding::Kind::kHarmless)
+      reporter_.note(text);
   }
 
   void chat_config(GeneratedConfig& out, const ModelConfig& model, const Quantization& quantization,

@@ -113,6 +113,10 @@ CASES = [
      ["generation_config.json: eos_token_id is 2147483648"]),
     ("a list as generation_config.json", {"config.json": config(), "generation_config.json": "[]"}, LM, 3,
      ["generation_config.json"]),
+    ("CF-04 10 MB of chat template", {"config.json": config(), "tokenizer.json": tokenizer(),
+                                      "tokenizer_config.json": chat_template("a" * (10 << 20))}, LM, 3, ["chat_template"]),
+    ("CF-04 endless loop", {"config.json": config(), "tokenizer.json": tokenizer(), "tokenizer_config.json": chat_template(
+        "{% for a in range(99999) %}{% for b in range(99999) %}{{ a }}{% endfor %}{% endfor %}")}, LM, 3, ["chat_template"]),
     ("CF-05 tokenizer.json truncated", {"config.json": config(), "tokenizer.json": tokenizer()[:-7]}, LM, 3,
      ["tokenizer.json"]),
     ("CF-05 token id 2^31", {"config.json": config(), "tokenizer.json": vocabulary(big=2**31)}, LM, 3,
@@ -125,6 +129,10 @@ CASES = [
     ("no rule for the template", {"config.json": config()}, [], 3,
      ["no rule knows", "--conv-template", "the nearest are"]),
     ("unknown template", {"config.json": config()}, ["--conv-template", "lama-2"], 2, ['"lama-2"', "did you mean llama-2"]),
+    ("strict with the wrong template", {"config.json": config(), "tokenizer.json": tokenizer(),
+                                        "tokenizer_config.json": chat_template("{% for m in messages %}[{{ m.role }}]"
+                                                                               "{{ m.content }}{% endfor %}")},
+     ["--conv-template", "llama-2", "--strict"], 3, ["chat_template"]),
     ("strict with other stop tokens", {"config.json": config(eos_token_id=[2, 7])}, [*LM, "--strict"], 3,
      ["eos_token_id", "token 7"]),
     ("no config.json", {"other": "x"}, LM, 4, ["config.json"]),

@@ -33,11 +33,16 @@ struct Case {
 
 TemplateChoice choose(const Case& one) {
   ModelConfig model = model_of(one.type);
-  return choose_conv_template({.model = model,
-                               .name = one.name,
-                               .chat_template = one.chat_template,
-                               .special = one.special,
-                               .eos_ids = one.eos_ids});
+  ChatTemplateSource chat_template;
+  chat_template.text = one.chat_template;
+  chat_template.where = "tokenizer_config.json: chat_template";
+  chat_template.eos_token = one.special.eos;
+  return choose_conv_template(
+      {.model = model,
+       .name = one.name,
+       .chat_template = one.chat_template.empty() ? nullptr : &chat_template,
+       .special = one.special,
+       .eos_ids = one.eos_ids});
 }
 
 SpecialTokens special(const std::string& bos, const std::string& eos) {
@@ -92,6 +97,20 @@ TEST(ChooseTemplate, SaysWhichRuleItWas) {
             "chat_template has <|start_header_id|>, ipython");
   EXPECT_EQ(choose({"", "phi3", "<|end|>", "", special("<s>", "")}).rule,
             "model_type phi3, chat_template has <|end|>, bos_token <s>");
+}
+
+// No rule knows the type; the text is that of a template all the same.
+TEST(ChooseTemplate, ByTheTextThatATemplateGives) {
+  Case one = {"", "granite",
+              "{% for m in messages %}{% if m['role'] == 'user' %}{{ '### Instruction:\n' + "
+              "m['content'] + '\n\n' }}{% elif m['role'] == 'system' %}{{ m['content'] }}"
+              "{% else %}{{ '### Response:\n' + m['content'] + '### End\n' }}{% endif %}"
+              "{% endfor %}{% if add_generation_prompt %}{{ '### Response:\n' }}{% endif %}"};
+  EXPECT_THROW(choose(one), Error);  // it has to stop at a token of the checkpoint as well
+  one.eos_ids = {50256};
+  TemplateChoice choice = choose(one);
+  EXPECT_EQ(choice.row->name, "dolly");
+  EXPECT_EQ(choice.rule, "it gives the same text as chat_template");
 }
 
 TEST(ChooseTemplate, WhereNothingFitsTheNearestAreNamed) {
