@@ -2,8 +2,8 @@
 // tokenizers, which have 10^5 strings of a few bytes. Open addressing over views: no allocation for
 // each string, which makes it about four times as fast as the standard containers here.
 //
-// The strings must outlive the index. Each index draws its own key, so that nobody can write a
-// vocabulary whose strings all collide.
+// The strings must outlive the index. Each process draws a key, so that nobody can write a vocabulary
+// whose strings all collide.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,6 @@ class StringIndex {
   static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
   explicit StringIndex(std::size_t expected = 0) {
-    std::random_device random;
-    key_ = (std::uint64_t{random()} << 32) | random();
     std::size_t slots = 64;
     while (slots < 2 * expected)
       slots *= 2;
@@ -46,10 +44,16 @@ class StringIndex {
   }
 
  private:
+  static std::uint64_t draw() {
+    std::random_device random;
+    return (std::uint64_t{random()} << 32) | random();
+  }
+
   // Multiply and fold, eight bytes at a time; the multiplier is 2^64 over the golden ratio, odd.
   std::uint64_t hash(std::string_view text) const {
     constexpr std::uint64_t kMultiplier = 0x9E3779B97F4A7C15u;
-    std::uint64_t h = key_ ^ (text.size() * kMultiplier);
+    static const std::uint64_t kKey = draw();
+    std::uint64_t h = kKey ^ (text.size() * kMultiplier);
     auto add = [&h](const char* from, std::size_t size) {
       std::uint64_t word = 0;
       std::memcpy(&word, from, size);
@@ -78,7 +82,6 @@ class StringIndex {
       slots_[slot(strings_[i])] = static_cast<std::uint32_t>(i);
   }
 
-  std::uint64_t key_;
   std::vector<std::uint32_t> slots_;  // a power of two, at most half full
   std::vector<std::string_view> strings_;
 };

@@ -1,0 +1,164 @@
+// See tokenizers.sh.
+//   texts                       the texts without line breaks, one a line
+//   compare MODULES MODEL OUT   the ids of MODEL and of OUT/tokenizer.json, and web-llm's reading of OUT
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+
+// A small generator with a fixed seed, so that a failure can be repeated.
+let state = 12345;
+const random = (n) => {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+  return state % n;
+};
+const pick = (list) => list[random(list.length)];
+
+function assigned() {
+  const blocks = new Map();
+  for (let c = 0x20; c <= 0x10ffff; c++) {
+    // Not surrogates, not private use, not unassigned; U+2581 is a space to SentencePiece.
+    if ((c >= 0xd800 && c < 0xf900) || c >= 0xe0000 || c === 0x2581) continue;
+    const text = String.fromCodePoint(c);
+    if (!/\p{Assigned}/u.test(text) || /\p{Control}/u.test(text)) continue;
+    const block = c >> 7;
+    if (!blocks.has(block)) blocks.set(block, []);
+    blocks.get(block).push(text);
+  }
+  return [...blocks.values()];
+}
+
+function texts() {
+  const result = ["", " ", "  ", "a", " a", "a ", " a ", "\t", "\ta", "a\tb", "\u00a0", "\u3000"];
+  for (let n = 1; n <= 40; n++) result.push(" ".repeat(n) + "x", "x" + " ".repeat(n) + "y", "x" + " ".repeat(n));
+  const blocks = assigned();
+  for (const block of blocks)
+    for (let i = 0; i < (block.length > 8 ? 4 : 1); i++) {
+      let text = "";
+      for (let k = 4 + random(20); k > 0; k--) text += random(6) === 0 ? " " : pick(block);
+      result.push(text);
+    }
+  for (let i = 0; i < 300; i++) {
+    let text = "";
+    for (let k = 3 + random(12); k > 0; k--) text += pick(pick(blocks)) + (random(3) === 0 ? " " : "");
+    result.push(text);
+  }
+  for (let c = 1; c < 0xa0; c++)
+    if (c < 0x20 || c >= 0x7f) result.push(String.fromCharCode(c), `a${String.fromCharCode(c)} b`);
+  const emoji = ["😀", "👩‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇩🇪🇫🇷", "❤️", "1️⃣", "🧑🏿‍🚀", "☕", "©️"];
+  for (const a of emoji) for (const b of emoji) result.push(a + b, `${a} ${b}!`);
+  const code = [
+    "int main(int argc, char** argv) { return 0; }", "for (size_t i = 0; i < n; ++i)", "\tif (x != nullptr) {",
+    "def f(x, *, y=None):", "    return [a for a in x if a]", "SELECT * FROM t WHERE id = 42;", "x += 0xFF & ~mask;",
+    "<div class=\"a\">&nbsp;</div>", "{\"key\": [1, 2.5e-3, null]}", "#include <vector>", "a->b::c<d>()", "$ rm -rf ./*.o",
+    "λ x → x + 1", "r'\\d+\\.\\d*'", "printf(\"%d\\n\", 1);", "https://example.org/a?b=c&d=%20#e",
+  ];
+  for (const a of code) for (const b of code.slice(0, 6)) result.push(a, `${a} ${b}`, `${a}    ${b}`);
+  const words = "the of and In beginning God created heaven earth converts shards quantization 2026 3.14 don't e-mail".split(" ");
+  for (let i = 0; i < 500; i++) {
+    const list = [];
+    for (let k = 1 + random(15); k > 0; k--) list.push(pick(words));
+    result.push(list.join(pick([" ", " ", " ", "  ", ", "])));
+  }
+  const breaks = ["a\nb", "\n", "\n\n\n", "a\r\nb", "\r", " \n ", "x\n    y", "\u2028", "\u2029", "a\u0085b"];
+  return [...new Set([...result, ...breaks])];
+}
+
+const same = (a, b) => a.length === b.length && a.every((x, i) => x === b[i]);
+
+async function compare(modules, model, out) {
+  const require = createRequire(path.join(modules, "x.js"));
+  const { Tokenizer } = require("tokenizers");
+  // The package is a CommonJS file that calls itself a module.
+  const copy = path.join(modules, "web-tokenizers.cjs");
+  fs.copyFileSync(path.join(modules, "@mlc-ai/web-tokenizers/lib/index.js"), copy);
+  const web = require(copy).Tokenizer;
+
+  const json = path.join(out, "tokenizer.json");
+  const buffer = (file) => {
+    const bytes = fs.readFileSync(file);
+    return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+  };
+  const hf = Tokenizer.fromFile(json);
+  const mlc = await web.fromJSON(buffer(json));
+  const original = await web.fromSentencePiece(buffer(model));
+
+  const all = texts();
+  // spm_encode reads lines, so it answers for the texts without a line break; the library in the runtime for all.
+  const lines = all.filter((text) => text !== "" && !/[\n\r]/.test(text));
+  const answer = execFileSync("spm_encode", [`--model=${model}`, "--output_format=id"],
+    { input: lines.join("\n") + "\n", maxBuffer: 1 << 28 });
+  const byProgram = new Map();
+  answer.toString().split("\n").forEach((line, i) => {
+    if (i < lines.length) byProgram.set(lines[i], line === "" ? [] : line.split(" ").map(Number));
+  });
+
+  const differ = { tokenizers: [], "web-tokenizers": [] };
+  let disagree = 0;
+  for (const text of all) {
+    const expected = byProgram.get(text) ?? [...original.encode(text)];
+    if (!same(expected, [...original.encode(text)])) disagree++;
+    const encoding = await hf.encode(text, null, { addSpecialTokens: false });
+    if (!same(expected, encoding.getIds())) differ.tokenizers.push(text);
+    if (!same(expected, [...mlc.encode(text)])) differ["web-tokenizers"].push(text);
+  }
+  console.log(`${all.length} texts, ${byProgram.size} of them by spm_encode, which differs from the runtime's SentencePiece in ${disagree}`);
+  for (const [name, list] of Object.entries(differ)) {
+    console.log(`${name}: ${all.length - list.length} the same, ${list.length} different`);
+    for (const text of list.slice(0, 3)) {
+      const encoding = await hf.encode(text, null, { addSpecialTokens: false });
+      console.log(`  ${JSON.stringify(text)}\n    ${byProgram.get(text) ?? [...original.encode(text)]}\n    ${encoding.getIds()}`);
+    }
+  }
+  return differ.tokenizers.length + differ["web-tokenizers"].length;
+}
+
+// web-llm's functions are not exported, so a copy of its file exports them. Its reading of the config is over where it
+// asks for the GPU.
+async function readByWebLlm(modules, out) {
+  const folder = path.join(modules, "@mlc-ai/web-llm/lib");
+  const copy = path.join(folder, "exposed.mjs");
+  fs.writeFileSync(copy, fs.readFileSync(path.join(folder, "index.js"), "utf8") + "\nexport { LLMChatPipeline, asyncLoadTokenizer };\n");
+  globalThis.location = { href: pathToFileURL(copy).href }; // where its WebAssembly believes to be
+  const { LLMChatPipeline, asyncLoadTokenizer } = await import(pathToFileURL(copy));
+  const config = JSON.parse(fs.readFileSync(path.join(out, "mlc-chat-config.json"), "utf8"));
+  const asked = [];
+  globalThis.caches = { open: async () => ({
+    match: async (request) => {
+      const name = path.basename(new URL(request.url ?? request).pathname);
+      asked.push(name);
+      return new Response(fs.readFileSync(path.join(out, name)));
+    },
+    add: async () => {},
+  }) };
+  const tokenizer = await asyncLoadTokenizer("https://localhost/model/", config, {}, console.log);
+  const stop = new Error("the config is read");
+  let pipeline;
+  Object.defineProperty(LLMChatPipeline.prototype, "device", { set() { pipeline = this; throw stop; } });
+  try {
+    new LLMChatPipeline({ webgpu: () => null }, tokenizer, config, undefined);
+  } catch (e) {
+    if (e !== stop) throw e;
+  }
+  const conversation = pipeline.conversation;
+  conversation.appendMessage("user", "hello");
+  conversation.appendReplyHeader("assistant");
+  console.log(`web-llm: read ${asked}, ${pipeline.fullVocabSize} tokens, ${pipeline.token_postproc_method}, ` +
+    `stops ${JSON.stringify(conversation.getStopStr())}, prompt ${JSON.stringify(conversation.getPromptArray())}`);
+}
+
+const [command, ...rest] = process.argv.slice(2);
+if (command === "texts") {
+  console.log(texts().filter((text) => !/[\n\r\0]/.test(text)).join("\n"));
+} else {
+  // Not thrown further: Node would print the line of a file of megabytes.
+  try {
+    const different = await compare(...rest);
+    await readByWebLlm(rest[0], rest[2]);
+    process.exitCode = different === 0 ? 0 : 1;
+  } catch (e) {
+    console.error(String(e.stack ?? e).slice(0, 2000));
+    process.exitCode = 2;
+  }
+}
