@@ -10,7 +10,7 @@ namespace mlc::test {
 
 inline void append_little(std::string& out, std::uint64_t value, int width) {
   for (int i = 0; i < width; i++)
-    out += static_cast<char>(value >> (8 * i) & 0xFF);
+    out += i < 8 ? static_cast<char>(value >> (8 * i) & 0xFF) : '\0';
 }
 
 // An array of version 1.0 whose elements begin at a multiple of 64.
