@@ -2,8 +2,8 @@
 // tokenizers, which have 10^5 strings of a few bytes. Open addressing over views: no allocation for
 // each string, which makes it about four times as fast as the standard containers here.
 //
-// The strings must outlive the index. Each process draws a key, so that nobody can write a vocabulary
-// whose strings all collide.
+// The strings must outlive the index. Each process draws a key, so that nobody can write a
+// vocabulary whose strings all collide.
 #pragma once
 
 #include <cstdint>
