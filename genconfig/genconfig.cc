@@ -10,9 +10,9 @@
 #include "genconfig/chat_config.h"
 #include "genconfig/chat_template.h"
 #include "genconfig/choose_template.h"
-#include "genconfig/presets.h"
 #include "genconfig/stop_tokens.h"
 #include "models/models.h"
+#include "models/presets.h"
 #include "quantize/quantization.h"
 
 namespace fs = std::filesystem;

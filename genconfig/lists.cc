@@ -1,7 +1,7 @@
 #include "genconfig/lists.h"
 
 #include "genconfig/conv_template.h"
-#include "genconfig/presets.h"
+#include "models/presets.h"
 #include "models/registry.h"
 
 namespace mlc {

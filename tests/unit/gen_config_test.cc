@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "genconfig/genconfig.h"
-#include "genconfig/presets.h"
+#include "models/presets.h"
 #include "quantize/quantization.h"
 
 namespace mlc {

@@ -1,4 +1,4 @@
-#include "genconfig/presets.h"
+#include "models/presets.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
-// Model configs that mlc_llm knows by name, so that gen_config works without a checkpoint. A preset
-// is a file of genconfig/presets/; the program carries them all.
+// Model configs that mlc_llm knows by name, so that gen_config and bench work without a checkpoint.
+// A preset is a file of models/presets/; the program carries them all.
 #pragma once
 
 #include <span>
