@@ -111,11 +111,9 @@ bool contains(Run& run, const Value& container, const Value& item) {
       Value each;
       Iteration iteration(run, container);
       while (iteration.next(each))
-        if (each.identity() == item.identity() && each.identity() != nullptr) {
+        if ((each.identity() == item.identity() && each.identity() != nullptr) ||
+            equal(run, each, item))
           return true;
-        } else if (equal(run, each, item)) {
-          return true;
-        }
       return false;
     }
   }

@@ -95,8 +95,8 @@ ExprPtr Parser::not_expr() {
 }
 
 ExprPtr Parser::compare_expr() {
-  auto first = sum_expr();
-  ExprPtr expr;
+  ExprPtr expr = sum_expr();
+  bool is_chain = false;
   while (true) {
     std::string_view op;
     for (std::string_view each : {"==", "!=", "<=", ">=", "<", ">"})
@@ -110,11 +110,13 @@ ExprPtr Parser::compare_expr() {
       take();
       op = "not in";
     } else {
-      return expr ? std::move(expr) : std::move(first);
+      return expr;
     }
-    if (!expr) {
-      expr = node(ExprKind::kCompare, first->line);
-      adopt(*expr, std::move(first));
+    if (!is_chain) {
+      ExprPtr chain = node(ExprKind::kCompare, expr->line);
+      adopt(*chain, std::move(expr));
+      expr = std::move(chain);
+      is_chain = true;
     }
     expr->ops.emplace_back(op);
     adopt(*expr, sum_expr());

@@ -47,11 +47,11 @@ class Parser {
 
   // parse_operand.cc
   ExprPtr primary();
-  ExprPtr postfix(ExprPtr node);
-  ExprPtr filters_and_tests(ExprPtr node);
-  ExprPtr filter(ExprPtr node, bool first_inline);
-  ExprPtr test(ExprPtr node);
-  ExprPtr subscript(ExprPtr node);
+  ExprPtr postfix(ExprPtr expr);
+  ExprPtr filters_and_tests(ExprPtr expr);
+  ExprPtr filter(ExprPtr expr, bool first_inline);
+  ExprPtr test(ExprPtr expr);
+  ExprPtr subscript(ExprPtr object);
   ExprPtr list_literal();
   ExprPtr dict_literal();
   void call_arguments(Expr& call);

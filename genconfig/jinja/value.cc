@@ -91,8 +91,8 @@ double Value::as_double() const {
 }
 
 const std::string& Value::text() const {
-  static const std::string nameless = "an undefined value is used";
-  return object_ ? as<StringObject>().text : nameless;
+  static const std::string kNameless = "an undefined value is used";
+  return object_ ? as<StringObject>().text : kNameless;
 }
 
 const std::vector<Value>& Value::items() const { return as<ListObject>().items; }
