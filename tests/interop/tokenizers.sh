@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Our converted tokenizer.json against the SentencePiece models it was made from: the same ids, by Hugging Face's
 # tokenizers and by MLC's runtime tokenizer, for texts of every assigned block of Unicode, spaces, emoji, control characters and code.
-# And web-llm's own code reads the mlc-chat-config.json. Needs the network for npm, so it is run by hand:
+# And web-llm's own code reads the mlc-chat-config.json of each model and of every conversation template. Needs the network for npm, so it is run by hand:
 #   tests/interop/tokenizers.sh PATH_OF_MLC [MODEL_TYPE=tokenizer.model]...
 # Without models, it trains some on this project's own text (SentencePiece's spm_train).
 set -euo pipefail
@@ -19,7 +19,7 @@ done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 npm install --prefix "$work" --ignore-scripts --no-audit --no-fund tokenizers@0.23.2 @mlc-ai/web-tokenizers@0.1.6 \
-  @mlc-ai/web-llm@0.2.86 >"$work/npm.log" 2>&1 || skip "npm cannot install: $(tail -n 1 "$work/npm.log")"
+  @mlc-ai/web-llm@0.2.86 >"$work/npm.log" 2>&1 || skip "npm cannot install: $(grep -m 1 "npm error" "$work/npm.log" || true)"
 
 train() { # NAME [spm_train option]...
   local name=$1
@@ -47,10 +47,14 @@ if ((${#models[@]} == 0)); then
     --pad_piece='<pad>' --eos_piece='<eos>' --bos_piece='<bos>' \
     --user_defined_symbols='<start_of_turn>,<end_of_turn>,▁▁,▁▁▁,▁▁▁▁'
   train unigram --model_type=unigram --hard_vocab_limit=false --vocab_size=6000 --character_coverage=0.99
-  models=("llama=$work/llama.model" "gemma2=$work/gemma.model" "unigram=$work/unigram.model")
+  train words --model_type=unigram --hard_vocab_limit=false --vocab_size=6000 --character_coverage=0.99 \
+    --user_defined_symbols='(,),.,<sep>'
+  models=("llama=$work/llama.model" "gemma2=$work/gemma.model" "unigram=$work/unigram.model"
+    "unigram_words=$work/words.model")
 fi
 
 failed=0
+outputs=()
 for pair in "${models[@]}"; do
   type=${pair%%=*} model=${pair#*=}
   folder=$work/in-$type out=$work/out-$type
@@ -59,7 +63,7 @@ for pair in "${models[@]}"; do
   # A model type with few fields; the tokenizer's rules come from its class, and a Unigram model's own without one.
   case $type in
     gemma*) class=GemmaTokenizer ;;
-    unigram) class= ;;
+    unigram*) class= ;;
     *) class=LlamaTokenizer ;;
   esac
   [[ -z $class ]] || echo "{\"tokenizer_class\": \"$class\"}" >"$folder/tokenizer_config.json"
@@ -70,6 +74,22 @@ for pair in "${models[@]}"; do
     exit 1
   }
   echo "== $type"
-  NODE_PATH=$work/node_modules node "$root/tests/interop/tokenizers.mjs" compare "$work/node_modules" "$model" "$out" || failed=1
+  node "$root/tests/interop/tokenizers.mjs" compare "$work/node_modules" "$model" "$out" || failed=1
+  outputs+=("$out")
 done
+
+echo "== web-llm"
+templates=$("$mlc" gen_config --list-templates | tail -n +2 | cut -d ' ' -f 1)
+for template in $templates; do
+  for legacy in "" --legacy; do
+    out=$work/template-$template$legacy
+    "$mlc" gen_config "$folder" --quantization q4f16_1 --conv-template "$template" ${legacy:+"$legacy"} -o "$out" >"$work/mlc.log" 2>&1 || {
+      cat "$work/mlc.log"
+      exit 1
+    }
+    outputs+=("$out")
+  done
+done
+node "$root/tests/interop/tokenizers.mjs" read "$work/node_modules" "${outputs[@]}" || failed=1
+((failed)) || echo "all agree"
 exit "$failed"
