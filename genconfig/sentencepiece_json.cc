@@ -129,7 +129,11 @@ class Conversion {
       if (!control && piece.type != Type::kUserDefined) continue;
       bool special = control || (family_ == Family::kGemma && (piece.text == "<start_of_turn>" ||
                                                                piece.text == "<end_of_turn>"));
-      add({.content = pieces_[id].text, .special = special});
+      // Matched in the normalized text, as SentencePiece does, or each match would end a text whose
+      // parts are normalized alone, with a space in front (see scheme()).
+      bool in_normalized = family_ == Family::kGeneric && !special;
+      has_words_ = has_words_ || in_normalized;
+      add({.content = pieces_[id].text, .normalized = in_normalized, .special = special});
     }
     for (const TokenizerConfig::Numbered& added : config_.added) {
       AddedToken token = added.token;
@@ -238,9 +242,10 @@ class Conversion {
     return sequence("normalizers", std::move(parts));
   }
 
-  // Where a tokenizer that is not legacy puts the space.
+  // Where the tokenizer puts a space of its own.
   std::string_view scheme() const {
-    return !prefix_space() ? "never" : legacy() ? "always" : "first";
+    if (!prefix_space()) return "never";
+    return legacy() && !has_words_ ? "always" : "first";
   }
 
   Json pre_tokenizer() const {
@@ -400,6 +405,7 @@ class Conversion {
   std::vector<Named> pieces_;  // with their final names
   StringIndex names_;
   std::uint32_t tab_ = StringIndex::kNone;  // the byte piece that became the tab
+  bool has_words_ = false;  // a Unigram model's words of its user, which nothing may join or cut
   std::optional<AddedToken> bos_;
   std::optional<AddedToken> eos_;
   std::optional<AddedToken> unk_;

@@ -189,6 +189,22 @@ TEST(SentencePiece, GemmaTurnsTheTabByteIntoATab) {
   EXPECT_EQ(dump_json(*json.find("model")->find("merges")), R"([["a", "b"], ["\t", "a"]])");
 }
 
+// Found after normalization, and no space in front of what follows, as SentencePiece has it.
+TEST(SentencePiece, UserDefinedPiecesOfUnigramModels) {
+  auto unigram = [](int type) {
+    return model_with([type](sentencepiece::Model& model) {
+      model.mutable_trainer()->set_model_type(1);
+      model.mutable_pieces(4)->set_type(type);
+    });
+  };
+  Json plain = parse_json(convert(unigram(1), Family::kGeneric).json, "j");
+  EXPECT_EQ(plain.find("pre_tokenizer")->find("prepend_scheme")->as_string("p"), "always");
+  Json defined = parse_json(convert(unigram(4), Family::kGeneric).json, "j");
+  EXPECT_EQ(defined.find("pre_tokenizer")->find("prepend_scheme")->as_string("p"), "first");
+  for (const Json& token : defined.find("added_tokens")->items("a"))
+    EXPECT_EQ(token.find("normalized")->as_bool("n"), token.find("content")->as_string("c") == "a");
+}
+
 TEST(SentencePiece, WarnsWhereIdsCanDiffer) {
   EXPECT_TRUE(convert(model_with(kAsIs), Family::kLlama).warnings.empty());
   std::string bytes = model_with([](sentencepiece::Model& model) {
