@@ -55,13 +55,14 @@ Json result_json(const GeneratedConfig& generated, const std::vector<std::string
 }
 
 bool print_lists(const Arguments& arguments, const CommandContext& context) {
-  auto print = [&](const TextTable& table) {
-    context.print_list(context.json ? dump_json(table.json()) + "\n" : table.text());
+  auto print = [&](const char* key, const TextTable& table) {
+    context.print_list(context.json ? dump_json(Json::object().set(key, table.json())) + "\n"
+                                    : table.text());
     return true;
   };
-  if (arguments.list_templates) return print(conv_template_table());
-  if (arguments.list_models) return print(chat_model_table());
-  return arguments.list_presets && print(preset_table());
+  if (arguments.list_templates) return print("templates", conv_template_table());
+  if (arguments.list_models) return print("models", chat_model_table());
+  return arguments.list_presets && print("presets", preset_table());
 }
 
 // Python's bool(): any text but the empty one is true, "False" as well.

@@ -168,9 +168,14 @@ class Generator {
     StopTokens stops =
         find_stop_tokens(*choice.row, origin.generation, special, size_field(model, "vocab_size"));
     out.stop_token_ids = stops.all;
-    for (std::string& text : stops.findings)
-      add_finding(out, "stop-tokens-differ", std::move(text));
+    // The first findings are those about beyond_template, in its order.
+    for (std::size_t i = 0; i < stops.findings.size(); i++)
+      if (options_.all_stop_tokens && i < stops.beyond_template.size())
+        reporter_.note(stops.findings[i] + "; it is added to them");
+      else
+        add_finding(out, "stop-tokens-differ", std::move(stops.findings[i]));
     if (chat_template) check_template(out, *chat_template, *choice.row);
+    if (options_.strict) refuse_findings(out);
 
     chat_config(out, model, quantization, *choice.row, origin.generation, stops);
     return out;
@@ -190,9 +195,16 @@ class Generator {
   }
 
   void add_finding(GeneratedConfig& out, std::string name, std::string text) {
-    if (options_.strict) bad_input("{}", text);
-    reporter_.warn(text);
+    if (!options_.strict) reporter_.warn(text);
     out.findings.push_back({std::move(name), std::move(text)});
+  }
+
+  // One error with all of them, so that each can be seen to at once.
+  static void refuse_findings(const GeneratedConfig& out) {
+    std::string all;
+    for (const ConfigFinding& finding : out.findings)
+      all += (all.empty() ? "" : "\n") + finding.text;
+    if (!all.empty()) bad_input("{}", all);
   }
 
   void check_template(GeneratedConfig& out, const ChatTemplateSource& theirs,

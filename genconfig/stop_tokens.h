@@ -30,7 +30,8 @@ std::vector<std::int64_t> eos_ids(std::span<const GenerationSource> generation);
 struct StopTokens {
   std::vector<std::int64_t> all;              // the template's, then the others as they come
   std::vector<std::int64_t> beyond_template;  // those that the template lacks
-  std::vector<std::string> findings;          // sentences about where the files disagree
+  // Sentences about where the files disagree: one for each of beyond_template, then others.
+  std::vector<std::string> findings;
 };
 
 StopTokens find_stop_tokens(const ConvTemplate& row, std::span<const GenerationSource> generation,

@@ -85,7 +85,20 @@ TEST(GenConfig, StrictMakesFindingsErrors) {
   GenConfigOptions options = options_of();
   options.strict = true;
   EXPECT_NO_THROW(generate(R"("model_type": "llama", "eos_token_id": 2)", options, listener));
-  EXPECT_THROW(generate(R"("model_type": "llama", "eos_token_id": 3)", options, listener), Error);
+  try {
+    generate(R"("model_type": "llama", "eos_token_id": [3, 4])", options, listener);
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("token 3"), std::string::npos);
+    EXPECT_NE(
+        std::string(error.what()).find("\nconfig.json: eos_token_id ends a turn with token 4"),
+        std::string::npos);
+  }
+  // Nothing is wrong with stop tokens that are added.
+  options.all_stop_tokens = true;
+  EXPECT_EQ(at(generate(R"("model_type": "llama", "eos_token_id": [3, 4])", options, listener),
+               "conv_template", "stop_token_ids"),
+            "[2, 3, 4]");
 }
 
 TEST(GenConfig, OverridesWithoutAFieldAreNamed) {
