@@ -223,35 +223,70 @@ def stops_clean(mlc, folder):
     return problems
 
 
-def full_disk(mlc, folder):
-    """A limit of the size of files stands for a full disk: an earlier output stays whole."""
-    checkpoint(folder / "small")
-    checkpoint(folder / "large", 1 << 20)
-    out = folder / "out"
-    subprocess.run(command(mlc, folder / "small", out, LM), check=True, capture_output=True)
+def keeps_earlier_output(mlc, folder, out, wrap=(), **how):
+    """A second run that fails by exit code 4, after which an earlier output lies there as it was."""
     before = {name: (out / name).read_bytes() for name in contents(out)}
-    done = subprocess.run(command(mlc, folder / "large", out, LM), check=False, capture_output=True,
-                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 19, 1 << 19)))
+    done = subprocess.run([*wrap, *command(mlc, folder / "large", out, LM)], check=False, capture_output=True, **how)
     after = {name: (out / name).read_bytes() for name in contents(out)}
     problems = [] if done.returncode == 4 else [f"exit code {done.returncode}, expected 4: {done.stderr.decode()}"]
     return problems + ([] if before == after else ["the earlier output was changed"])
 
 
+def full_disk(mlc, folder):
+    """A limit of the size of files, and a file system of 64 KiB where one may be mounted (as root)."""
+    checkpoint(folder / "small")
+    checkpoint(folder / "large", 1 << 20)
+    out = folder / "out"
+    subprocess.run(command(mlc, folder / "small", out, LM), check=True, capture_output=True)
+    problems = keeps_earlier_output(mlc, folder, out,
+                                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 19, 1 << 19)))
+    tiny = folder / "tiny"
+    tiny.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tiny]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        print("full_disk: no file system can be mounted here")
+        return problems
+    try:
+        subprocess.run(command(mlc, folder / "small", tiny / "out", LM), check=True, capture_output=True)
+        problems += keeps_earlier_output(mlc, folder, tiny / "out")
+        done = subprocess.run(command(mlc, folder / "large", tiny / "new", LM), check=False, capture_output=True)
+        if done.returncode != 4 or b"No space left" not in done.stderr or (tiny / "new").exists():
+            problems.append(f"exit code {done.returncode} on a full disk: {done.stderr.decode()}")
+    finally:
+        subprocess.run(["umount", tiny], check=True)
+    return problems
+
+
 def unreadable(mlc, folder):
-    """A file where a folder is expected, on either side."""
+    """A file where a folder is expected, on either side, and what one may not read or write."""
     checkpoint(folder / "source")
     (folder / "file").write_text("x")
     problems = []
-    for source, out in ((folder / "file" / "x", folder / "out"), (folder / "source", folder / "file")):
-        done = subprocess.run(command(mlc, source, out, LM), check=False, capture_output=True)
+
+    def refused(source, out, **how):
+        done = subprocess.run(command(mlc, source, out, LM), check=False, capture_output=True, **how)
         if done.returncode not in (2, 4) or (folder / "out").exists():
             problems.append(f"exit code {done.returncode}: {done.stderr.decode()}")
-    if os.geteuid() != 0:
-        (folder / "source").chmod(0)
-        done = subprocess.run(command(mlc, folder / "source", folder / "out", LM), check=False, capture_output=True)
-        (folder / "source").chmod(0o755)
-        if done.returncode not in (2, 4):
-            problems.append(f"exit code {done.returncode}: {done.stderr.decode()}")
+
+    refused(folder / "file" / "x", folder / "out")
+    refused(folder / "source", folder / "file")
+    # Root may do everything, so another user tries, if that one can run the program.
+    other = {"user": 65534} if os.geteuid() == 0 else {}
+    folder.chmod(0o755)
+    try:
+        subprocess.run([mlc, "--version"], check=True, capture_output=True, **other)
+    except (OSError, subprocess.CalledProcessError):
+        print("unreadable: no other user can run the program")
+        return problems
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", ""):
+        path = folder / "source" / name
+        mode = path.stat().st_mode
+        path.chmod(0)
+        refused(folder / "source", folder / "out", **other)
+        path.chmod(mode)
+    (folder / "locked").mkdir()
+    (folder / "locked").chmod(0o555)
+    refused(folder / "source", folder / "locked", **other)
     return problems
 
 
