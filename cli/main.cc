@@ -14,12 +14,13 @@
 #include "cli/standard_streams.h"
 #include "convert/command.h"
 #include "genconfig/command.h"
+#include "runtime-min/command.h"
 
 namespace mlc {
 
 std::span<const Command> all_commands() {
   static const std::array kCommands = {
-      kConvertWeight, kGenConfig, kInspect, kHelp, kCompletion,
+      kConvertWeight, kGenConfig, kInspect, kDevices, kHelp, kCompletion,
   };
   return kCommands;
 }

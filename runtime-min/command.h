@@ -1,0 +1,10 @@
+// `mlc devices` on the command line.
+#pragma once
+
+#include "base/command.h"
+
+namespace mlc {
+
+extern const Command kDevices;
+
+}  // namespace mlc
