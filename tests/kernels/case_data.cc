@@ -1,0 +1,142 @@
+#include "tests/kernels/case_data.h"
+
+namespace mlc {
+
+Random::Random(std::string_view seed) : state_(0xcbf29ce484222325u) {
+  for (const char c : seed)  // FNV-1a
+    state_ = (state_ ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+}
+
+std::uint64_t Random::next() {
+  std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+double Random::uniform(double low, double high) {
+  return low + (high - low) * (static_cast<double>(next() >> 11) * 0x1p-53);
+}
+
+float value_of(Random& random, Range range) {
+  const double unit = random.uniform(-1, 1);
+  double value = unit;
+  switch (range) {
+    case Range::kUnit:
+      break;
+    case Range::kLarge:
+      value = unit * 0x1p40;
+      break;
+    case Range::kTiny:
+      value = unit * 0x1p-60;
+      break;
+    case Range::kDenormal:
+      value = unit * 0x1p-127;
+      break;
+    case Range::kMixed:
+      value = std::ldexp(unit, static_cast<int>(random.below(41)) - 20);
+      break;
+    case Range::kPositive:
+      value = random.uniform(0.01, 1);
+      break;
+    case Range::kTied:
+      value = static_cast<double>(random.below(5)) - 2;
+      break;
+  }
+  return static_cast<float>(value);
+}
+
+std::vector<std::uint32_t> random_rows(Random& random, Rows shape, Range range) {
+  std::vector<std::uint32_t> words((shape.rows - 1) * shape.stride + shape.offset + shape.width,
+                                   kGap);
+  for (std::size_t r = 0; r < shape.rows; r++)
+    for (std::size_t i = 0; i < shape.width; i++)
+      words[r * shape.stride + shape.offset + i] = word(value_of(random, range));
+  return words;
+}
+
+std::vector<std::uint32_t> random_vector(Random& random, std::size_t n, Range range) {
+  return random_rows(random, {1, n, n, 0}, range);
+}
+
+namespace {
+
+std::vector<std::uint32_t> pairs(const std::vector<std::uint16_t>& halves) {
+  std::vector<std::uint32_t> words((halves.size() + 1) / 2, 0);
+  for (std::size_t i = 0; i < halves.size(); i++)
+    words[i / 2] |= std::uint32_t{halves[i]} << (i % 2 * 16);
+  return words;
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> random_halves(Random& random, std::size_t n, Range range) {
+  std::vector<std::uint16_t> halves(n);
+  for (auto& half : halves)
+    half = f32_to_f16(value_of(random, range));
+  return pairs(halves);
+}
+
+std::vector<std::uint32_t> random_weight(Random& random, WeightFormat format, std::size_t rows,
+                                         std::size_t k) {
+  if (format == WeightFormat::kF32) return random_vector(random, rows * k);
+  if (format == WeightFormat::kF16) return random_halves(random, rows * k, Range::kUnit);
+  if (format == WeightFormat::kBF16) {
+    std::vector<std::uint16_t> halves(rows * k);
+    for (auto& half : halves)
+      half = f32_to_bf16(value_of(random, Range::kUnit));
+    return pairs(halves);
+  }
+  const std::size_t group = format == WeightFormat::kQ4 ? 32 : 40;
+  std::vector<std::uint32_t> words(rows * ((k + group - 1) / group) * 4);
+  for (auto& w : words)  // q3 leaves two bits of a word unused: they may be set
+    w = static_cast<std::uint32_t>(random.next());
+  return words;
+}
+
+std::vector<std::uint32_t> random_scale(Random& random, WeightFormat format, ScaleFormat scale,
+                                        std::size_t rows, std::size_t k) {
+  if (format != WeightFormat::kQ4 && format != WeightFormat::kQ3) return {};
+  const std::size_t group = format == WeightFormat::kQ4 ? 32 : 40;
+  const std::size_t n = rows * ((k + group - 1) / group);
+  std::vector<float> values(n);
+  for (float& value : values) {
+    const std::uint32_t kind = random.below(16);
+    const double size = kind == 0 ? 0 : kind == 1 ? 0x1p-18 : kind == 2 ? 40 : 0.05;
+    value = static_cast<float>(size * random.uniform(-1, 1));
+  }
+  std::vector<std::uint32_t> words;
+  std::vector<std::uint16_t> halves;
+  for (const float value : values) {
+    words.push_back(word(value));
+    halves.push_back(scale == ScaleFormat::kF16 ? f32_to_f16(value) : f32_to_bf16(value));
+  }
+  return scale == ScaleFormat::kF32 ? words : pairs(halves);
+}
+
+std::vector<std::uint32_t> states(const std::vector<RowState>& rows) {
+  std::vector<std::uint32_t> words;
+  for (const RowState& row : rows)
+    for (const std::uint32_t part : {row.token, row.slot, row.position, row.reserved})
+      words.push_back(part);
+  return words;
+}
+
+std::vector<std::uint32_t> states(std::initializer_list<RowState> rows) {
+  return states(std::vector<RowState>(rows));
+}
+
+const std::vector<KernelCase>& all_cases() {
+  static const Cases kCases = [] {
+    Cases cases;
+    add_weight_cases(cases);
+    add_row_cases(cases);
+    add_attention_cases(cases);
+    add_choice_cases(cases);
+    add_recurrence_cases(cases);
+    return cases;
+  }();
+  return kCases;
+}
+
+}  // namespace mlc
