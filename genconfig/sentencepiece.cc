@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "genconfig/string_index.h"
+#include "base/string_index.h"
 #include "sentencepiece_model.pb.h"
 
 namespace mlc {

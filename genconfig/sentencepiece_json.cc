@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "genconfig/base64.h"
+#include "base/base64.h"
 #include "genconfig/json_text.h"
-#include "genconfig/string_index.h"
+#include "base/string_index.h"
 
 namespace mlc {
 namespace {

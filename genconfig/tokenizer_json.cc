@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "genconfig/string_index.h"
+#include "base/string_index.h"
 
 namespace mlc {
 namespace {

@@ -1,4 +1,4 @@
-// `mlc devices` on the command line.
+// The commands of this room, which show devices, run a model and speak its tokens.
 #pragma once
 
 #include "base/command.h"
@@ -6,5 +6,6 @@
 namespace mlc {
 
 extern const Command kDevices;
+extern const Command kTokenize;
 
 }  // namespace mlc

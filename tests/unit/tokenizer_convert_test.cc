@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "genconfig/base64.h"
+#include "base/base64.h"
 #include "genconfig/json_text.h"
 #include "genconfig/rwkv_vocab.h"
 #include "genconfig/sentencepiece.h"

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "genconfig/string_index.h"
+#include "base/string_index.h"
 #include "genconfig/tokenizer_json.h"
 
 namespace mlc {

@@ -1,0 +1,31 @@
+// {"String": ...} or {"Regex": ...} in a tokenizer.json.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime-min/tokenizer/json_node.h"
+#include "runtime-min/tokenizer/pattern.h"
+
+namespace mlc {
+
+// A text, searched as it is, or a regular expression.
+class TextPattern {
+ public:
+  explicit TextPattern(std::string literal) : literal_(std::move(literal)) {}
+  explicit TextPattern(Pattern pattern) : pattern_(std::move(pattern)) {}
+
+  std::vector<Match> cut(std::string_view text) const;
+  std::string replace(std::string_view text, std::string_view content) const;
+
+ private:
+  std::string literal_;  // not empty when there is no pattern
+  std::optional<Pattern> pattern_;
+};
+
+// A bare string is taken too, as a text. An empty text is Error(kBadInput).
+TextPattern pattern_of(const JsonNode& node);
+
+}  // namespace mlc

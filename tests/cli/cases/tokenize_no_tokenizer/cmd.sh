@@ -1,0 +1,2 @@
+mkdir empty
+mlc tokenize empty --text a

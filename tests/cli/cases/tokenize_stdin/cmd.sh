@@ -1,0 +1,1 @@
+printf "In the beginning\n" | mlc tokenize "$DATA/kjv-llama"
