@@ -193,6 +193,17 @@ class Reader {
     return id;
   }
 
+  // Runtimes take the byte from two characters that they do not look at further, so that another
+  // than a digit makes a wrong byte or ends the program. A vocabulary of bytes has its own form.
+  void check_byte_token(std::string_view token) {
+    if (token.size() != 6 || !token.starts_with("<0x") || token.back() != '>') return;
+    if (result_.info.token_postproc_method != "byte_fallback") return;
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    if (kDigits.find(token[3]) == std::string_view::npos ||
+        kDigits.find(token[4]) == std::string_view::npos)
+      bad_input("{}: token '{}' must name a byte, <0x00> to <0xFF>", where_, printable(token));
+  }
+
   void count_tokens(std::span<const std::string> also) {
     std::vector<std::string_view> added = read_added();
     std::optional<dom::element> model = find(root_, "model");
@@ -237,6 +248,7 @@ class Reader {
             "{}: added_tokens has '{}' twice (duplicated vocab): the tokenizer of a checkpoint has "
             "each token once, so remove one of the two",
             where_, printable(content));
+      check_byte_token(content);
       result_.added.emplace_back(content, static_cast<std::int64_t>(token_id(id, content)));
       contents.push_back(content);
     }
@@ -247,6 +259,7 @@ class Reader {
     tokens = StringIndex(vocab.size());
     for (auto [token, id] : vocab) {
       token_id(id, token);
+      check_byte_token(token);
       if (!tokens.insert(token).second) refuse_text("a token occurs twice");
     }
   }
@@ -259,6 +272,7 @@ class Reader {
       std::string_view token;
       if (item.get(pair) != simdjson::SUCCESS || pair.at(0).get(token) != simdjson::SUCCESS)
         bad_input("{}: model.vocab[{}] must be an array of a token and its score", where_, count);
+      check_byte_token(token);
       tokens.insert(token);
       count++;
     }

@@ -122,6 +122,10 @@ CASES = [
     ("CF-05 token id 2^31", {"config.json": config(), "tokenizer.json": vocabulary(big=2**31)}, LM, 3,
      ["tokenizer.json", "2147483648"]),
     ("CF-05 negative token id", {"config.json": config(), "tokenizer.json": vocabulary(big=-1)}, LM, 3, ["tokenizer.json"]),
+    ("CF-05 a byte of -1", {"config.json": config(), "tokenizer.json": vocabulary(**{"<0x-1>": 259})}, LM, 3,
+     ["tokenizer.json", "'<0x-1>'", "<0x00> to <0xFF>"]),
+    ("CF-05 an added byte in small letters", {"config.json": config(), "tokenizer.json": tokenizer(
+        added_tokens=[*ADDED, {**ADDED[0], "id": 259, "content": "<0xfg>"}])}, LM, 3, ["tokenizer.json", "'<0xfg>'"]),
     ("duplicated added tokens", {"config.json": config(), "tokenizer.json": tokenizer(added_tokens=[*ADDED, ADDED[1]])}, LM,
      3, ["tokenizer.json", "<s>"]),
     ("tokenizer_config.json truncated", {"config.json": config(), "tokenizer.json": tokenizer(),
