@@ -5,6 +5,8 @@
 
 namespace mlc {
 
+extern const Command kRun;
+extern const Command kBench;
 extern const Command kDevices;
 extern const Command kTokenize;
 
