@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/param_rules.h"
 #include "models/param_spec.h"
 #include "quantize/quantization.h"
 
@@ -22,18 +23,10 @@ enum class Packer : std::uint8_t {
 
 Packer packer_of(const ParamSpec& spec, const Quantization& quantization);
 
-// A linear layer that no scheme but group quantization and its fallback touches: the last
-// projection, told by its full path, and routers.
-bool is_final_fc(const ParamSpec& spec);
-bool is_gate(const ParamSpec& spec);
-
 // The dtype a param that is not quantized has in the tensor cache.
 DType plain_dtype(const ParamSpec& spec, const Quantization& quantization);
 
 // KN layouts turn the packed result of linear params only.
 bool is_packed_kn(const ParamSpec& spec, const Quantization& quantization);
-
-// "model.norm.weight" without its last part: "model.norm".
-std::string_view module_of(std::string_view param_name);
 
 }  // namespace mlc

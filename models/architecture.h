@@ -17,6 +17,7 @@
 #include "base/dtype.h"
 #include "models/config_table.h"
 #include "models/expression.h"
+#include "models/forward.h"
 #include "models/param_spec.h"
 
 namespace mlc {
@@ -144,7 +145,8 @@ struct Architecture {
   // params are our own (docs/formats.md).
   bool in_mlc_llm = true;
   std::optional<Embedding> embedding = {};  // none: a model to chat with
-  std::string_view note = {};  // for lists of models: what a user has to know; one line
+  std::string_view note = {};              // for lists of models: what a user has to know; one line
+  const ForwardTraits* forward = nullptr;  // null: runtime-min does not run it
 };
 
 constexpr std::size_t size_of_shape(const Param& param) {

@@ -5,12 +5,13 @@
 // Beyond the grammar of each expression (which its construction checks): every name in it is a
 // field of this architecture, a loop variable in scope, `e`, or `config`; sources and arguments fit
 // the op, dimensions fit the kind; names differ for each turn of every loop around them; params
-// that share a source are ranked; steps and aliases refer to what exists.
+// that share a source are ranked; steps, aliases and the forward pass refer to what exists.
 #pragma once
 
 #include <string_view>
 
 #include "models/architecture.h"
+#include "models/forward_formed.h"
 #include "models/templates.h"
 
 namespace mlc {
@@ -298,6 +299,13 @@ constexpr std::string_view problem_of(const Architecture& architecture) {
     if (auto problem = block_problem(block, names); !problem.empty()) return problem;
   for (const Alias& alias : architecture.aliases)
     if (!names_known(alias.when, names)) return "a name in an alias's condition is unknown";
+  if (architecture.forward != nullptr) {
+    Names in_layers = {&architecture, &names, "i"};
+    std::string_view problem = forward_problem(
+        architecture, [&](Expr e) { return names_known(e, names); },
+        [&](Expr e) { return names_known(e, in_layers); });
+    if (!problem.empty()) return problem;
+  }
   return blocks_problem(architecture.body);
 }
 

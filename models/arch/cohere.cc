@@ -106,8 +106,27 @@ static constexpr auto kFields2 = join(
                     Field{.name = "layer_types", .type = FieldType::kAny, .otherwise = "None"},
                 });
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.norm = {.kind = NormKind::kLayer, .eps = "layer_norm_eps"};
+  f.mlp_norm = {};
+  f.parallel = "True";
+  f.attention.out = "model.layers.{i}.self_attn.out_proj";
+  f.attention.rope.interleaved = true;
+  f.mlp.gate_up = {};
+  f.mlp.gate = "model.layers.{i}.mlp.gate_proj";
+  f.mlp.up = "model.layers.{i}.mlp.up_proj";
+  f.head = {};
+  f.logit_scale = {{"'logit_scale' in config and config.logit_scale or 0.0625"}};
+  f.note = "mlc-chat-config.json has no logit_scale: 0.0625 is taken where config.json is missing";
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "cohere", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "cohere",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
     {.model_type = "cohere2",
      .class_names = {"Cohere2ForCausalLM"},
      .config = {.fields = kFields2, .steps = kKinSteps},

@@ -108,9 +108,38 @@ static constexpr std::array kSteps = {
 static constexpr auto kSteps2 =
     join(kSteps, std::array{steps::set("context_window_size", "sliding_window", When::kAlways)});
 
+// transformers takes gelu for tanh-gelu here, whatever hidden_act says.
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.embedding_scale = {{"hidden_size", 0.5}};
+  f.mlp.activation = "'gelu_pytorch_tanh'";
+  f.head = {};
+  return f;
+}();
+
+// Every other layer has a window, from the first one on.
+static constexpr ForwardTraits kForward2 = [] {
+  ForwardTraits f = kForward;
+  f.attention_post_norm = "model.layers.{i}.post_attention_layernorm";
+  f.mlp_norm = "model.layers.{i}.pre_feedforward_layernorm";
+  f.mlp_post_norm = "model.layers.{i}.post_feedforward_layernorm";
+  f.mlp.activation = "hidden_activation";
+  f.attention.scale = {{"query_pre_attn_scalar", -0.5}};
+  f.attention.softcap = "attn_logit_softcapping";
+  f.attention.window = "i % 2 == 0 and sliding_window or 0";
+  f.logit_softcap = "final_logit_softcapping";
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "gemma", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
-    {.model_type = "gemma2", .config = {.fields = kFields2, .steps = kSteps2}, .body = kBody2},
+    {.model_type = "gemma",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
+    {.model_type = "gemma2",
+     .config = {.fields = kFields2, .steps = kSteps2},
+     .body = kBody2,
+     .forward = &kForward2},
 };
 static_assert(well_formed(kModels));
 

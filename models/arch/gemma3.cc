@@ -179,16 +179,52 @@ static constexpr Step kSteps[] = {
                    "text_config.sliding_window_size"),
 };
 
+// Of each `sliding_window_pattern` layers the last sees everything; the others have a window, and
+// rotations of another base, which are not scaled.
+static constexpr ForwardTraits kForward = {
+    .layers = "text_config.num_hidden_layers",
+    .embedding = "language_model.model.embed_tokens",
+    .embedding_scale = {{"text_config.hidden_size", 0.5}},
+    .norm = {.eps = "text_config.rms_norm_eps"},
+    .attention_norm = "language_model.model.layers.{i}.input_layernorm",
+    .attention_post_norm = "language_model.model.layers.{i}.post_attention_layernorm",
+    .mlp_norm = "language_model.model.layers.{i}.pre_feedforward_layernorm",
+    .mlp_post_norm = "language_model.model.layers.{i}.post_feedforward_layernorm",
+    .attention = {.heads = "text_config.num_attention_heads",
+                  .kv_heads = "text_config.num_key_value_heads",
+                  .head_dim = "text_config.head_dim",
+                  .q = "language_model.model.layers.{i}.self_attn.q_proj",
+                  .k = "language_model.model.layers.{i}.self_attn.k_proj",
+                  .v = "language_model.model.layers.{i}.self_attn.v_proj",
+                  .out = "language_model.model.layers.{i}.self_attn.o_proj",
+                  .q_norm = "language_model.model.layers.{i}.self_attn.q_norm",
+                  .k_norm = "language_model.model.layers.{i}.self_attn.k_norm",
+                  .scale = {{"text_config.query_pre_attn_scalar", -0.5}},
+                  .window = "(i + 1) % ('sliding_window_pattern' in text_config.kwargs and"
+                            " text_config.kwargs.sliding_window_pattern or 6) != 0 and"
+                            " text_config.sliding_window_size or 0",
+                  .rope = {.theta = "text_config.position_embedding_base",
+                           .scaling = "text_config.rope_scaling",
+                           .local_theta = "'rope_local_base_freq' in text_config.kwargs and"
+                                          " text_config.kwargs.rope_local_base_freq or 10000"}},
+    .mlp = {.gate_up = "language_model.model.layers.{i}.mlp.gate_up_proj",
+            .down = "language_model.model.layers.{i}.mlp.down_proj",
+            .activation = "text_config.hidden_activation"},
+    .final_norm = "language_model.model.norm",
+};
+
 static constexpr Architecture kModels[] = {
     {.model_type = "gemma3",
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
      .aliases = kAliases,
-     .renames = kPartsBelowModel},
+     .renames = kPartsBelowModel,
+     .forward = &kForward},
     {.model_type = "gemma3_text",
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
-     .aliases = kAliases},
+     .aliases = kAliases,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

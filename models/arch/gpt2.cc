@@ -130,11 +130,34 @@ static constexpr Step kSteps[] = {
 // What transformers saves has the outer module's name in front.
 static constexpr Rename kOuter[] = {{.from = "", .to = "transformer."}};
 
+static constexpr ForwardTraits kForward = {
+    .layers = "n_layer",
+    .embedding = "transformer.wte",
+    .positions = "transformer.wpe",
+    .norm = {.kind = NormKind::kLayer, .eps = "layer_norm_epsilon"},
+    .attention_norm = "transformer.h.{i}.ln_1",
+    .mlp_norm = "transformer.h.{i}.ln_2",
+    .attention = {.heads = "n_head",
+                  .kv_heads = "n_head",
+                  .head_dim = "head_dim",
+                  .qkv = "transformer.h.{i}.attn.c_attn",
+                  .out = "transformer.h.{i}.attn.c_proj",
+                  .scale = {{"head_dim", -0.5},
+                            {"scale_attn_by_inverse_layer_idx and i + 1 or 1", -1}}},
+    .mlp = {.up = "transformer.h.{i}.mlp.c_fc",
+            .down = "transformer.h.{i}.mlp.c_proj",
+            .activation = "'activation_function' in config and config.activation_function or"
+                          " 'gelu_new'"},
+    .final_norm = "transformer.ln_f",
+    .head = "lm_head",
+};
+
 static constexpr Architecture kModels[] = {
     {.model_type = "gpt2",
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
-     .renames = kOuter},
+     .renames = kOuter,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

@@ -89,8 +89,31 @@ static constexpr Step kSteps[] = {
     steps::kPrefill8192,
 };
 
+static constexpr ForwardTraits kForward = {
+    .layers = "n_layer",
+    .embedding = "transformer.wte",
+    .positions = "transformer.wpe",
+    .norm = {.kind = NormKind::kLayer, .eps = "layer_norm_epsilon"},
+    .attention_norm = "transformer.h.{i}.ln_1",
+    .mlp_norm = "transformer.h.{i}.ln_2",
+    .attention = {.heads = "n_head",
+                  .kv_heads = "1",
+                  .head_dim = "n_embd//n_head",
+                  .qkv = "transformer.h.{i}.attn.c_attn",
+                  .out = "transformer.h.{i}.attn.c_proj"},
+    .mlp = {.up = "transformer.h.{i}.mlp.c_fc",
+            .down = "transformer.h.{i}.mlp.c_proj",
+            .activation = "'activation_function' in config and config.activation_function or"
+                          " 'gelu_pytorch_tanh'"},
+    .final_norm = "transformer.ln_f",
+    .head = "lm_head",
+};
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "gpt_bigcode", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "gpt_bigcode",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

@@ -108,8 +108,33 @@ static constexpr Step kSteps[] = {
     steps::kHeadsFillHidden, steps::kPrefill8192,
 };
 
+static constexpr ForwardTraits kForward = {
+    .layers = "num_hidden_layers",
+    .embedding = "gpt_neox.embed_in",
+    .norm = {.kind = NormKind::kLayer, .eps = "layer_norm_eps"},
+    .attention_norm = "gpt_neox.layers.{i}.input_layernorm",
+    .mlp_norm = "gpt_neox.layers.{i}.post_attention_layernorm",
+    .parallel = "use_parallel_residual",
+    .attention = {.heads = "num_attention_heads",
+                  .kv_heads = "num_attention_heads",
+                  .head_dim = "head_dim",
+                  .qkv = "gpt_neox.layers.{i}.attention.query_key_value",
+                  .out = "gpt_neox.layers.{i}.attention.dense",
+                  .rope = {.theta = "position_embedding_base",
+                           .part = "rotary_pct",
+                           .scaling = "'rope_scaling' in config and config.rope_scaling"}},
+    .mlp = {.up = "gpt_neox.layers.{i}.mlp.dense_h_to_4h",
+            .down = "gpt_neox.layers.{i}.mlp.dense_4h_to_h",
+            .activation = "'hidden_act' in config and config.hidden_act or 'gelu'"},
+    .final_norm = "gpt_neox.final_layer_norm",
+    .head = "embed_out",
+};
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "gpt_neox", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "gpt_neox",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

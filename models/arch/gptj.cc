@@ -80,8 +80,30 @@ static constexpr Step kSteps[] = {
     steps::kPrefill8192,
 };
 
+static constexpr ForwardTraits kForward = {
+    .layers = "n_layer",
+    .embedding = "transformer.wte",
+    .norm = {.kind = NormKind::kLayer, .eps = "layer_norm_epsilon"},
+    .attention_norm = "transformer.h.{i}.ln_1",
+    .parallel = "True",
+    .attention = {.heads = "n_head",
+                  .kv_heads = "n_head",
+                  .head_dim = "head_dim",
+                  .qkv = "transformer.h.{i}.attn.c_attn",
+                  .out = "transformer.h.{i}.attn.out_proj",
+                  .rope = {.theta = "10000", .dims = "rotary_dim", .interleaved = true}},
+    .mlp = {.up = "transformer.h.{i}.mlp.fc_in",
+            .down = "transformer.h.{i}.mlp.fc_out",
+            .activation = "activation_function"},
+    .final_norm = "transformer.ln_f",
+    .head = "lm_head",
+};
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "gptj", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "gptj",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

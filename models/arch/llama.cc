@@ -58,12 +58,36 @@ static constexpr auto kMixtralFields =
                            Field{.name = "num_experts_per_tok", .otherwise = "0"},
                        });
 
+static constexpr ForwardTraits kMistralForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.attention.window = "sliding_window_size";
+  return f;
+}();
+
+// Softmax over the chosen equals softmax over all, divided by the sum of the chosen.
+static constexpr ForwardTraits kMixtralForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.attention.window = kConfigWindow;
+  f.mlp = {.activation = "'hidden_act' in config and config.hidden_act or 'silu'"};
+  f.moe = {.when = "True",
+           .top_k = "num_experts_per_tok",
+           .router = "model.layers.{i}.moe.gate",
+           .gate_up = "model.layers.{i}.moe.e1_e3",
+           .down = "model.layers.{i}.moe.e2",
+           .normalize = "True"};
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "llama", .config = kLlamaConfig, .body = kLlamaBody},
-    {.model_type = "mistral", .config = kMistralConfig, .body = kMistralBody},
+    {.model_type = "llama", .config = kLlamaConfig, .body = kLlamaBody, .forward = &kLlamaForward},
+    {.model_type = "mistral",
+     .config = kMistralConfig,
+     .body = kMistralBody,
+     .forward = &kMistralForward},
     {.model_type = "mixtral",
      .config = {.fields = kMixtralFields, .steps = kLlamaSteps},
-     .body = kMixtralBody},
+     .body = kMixtralBody,
+     .forward = &kMixtralForward},
 };
 static_assert(well_formed(kModels));
 

@@ -169,6 +169,30 @@ inline constexpr std::array kPartsBelowModel = {
     Rename{.from = "multi_modal_projector.", .to = "model.multi_modal_projector."},
 };
 
+// What llama computes; many others differ from it in a few traits. Where mlc_llm has no field for
+// something the model has, the file is asked.
+inline constexpr Expr kConfigRopeScaling = "'rope_scaling' in config and config.rope_scaling";
+inline constexpr Expr kConfigWindow = "'sliding_window' in config and config.sliding_window or 0";
+
+inline constexpr ForwardTraits kLlamaForward = {
+    .layers = "num_hidden_layers",
+    .embedding = "model.embed_tokens",
+    .norm = {.eps = "rms_norm_eps"},
+    .attention_norm = "model.layers.{i}.input_layernorm",
+    .mlp_norm = "model.layers.{i}.post_attention_layernorm",
+    .attention = {.heads = "num_attention_heads",
+                  .kv_heads = "num_key_value_heads",
+                  .head_dim = "head_dim",
+                  .qkv = "model.layers.{i}.self_attn.qkv_proj",
+                  .out = "model.layers.{i}.self_attn.o_proj",
+                  .rope = {.theta = "position_embedding_base", .scaling = kConfigRopeScaling}},
+    .mlp = {.gate_up = "model.layers.{i}.mlp.gate_up_proj",
+            .down = "model.layers.{i}.mlp.down_proj",
+            .activation = "'hidden_act' in config and config.hidden_act or 'silu'"},
+    .final_norm = "model.norm",
+    .head = "lm_head",
+};
+
 inline constexpr std::array kLlamaFields = {
     Field{.name = "hidden_size"},
     Field{.name = "intermediate_size"},

@@ -61,8 +61,22 @@ static constexpr Step kSteps[] = {
     steps::kPrefill8192,
 };
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.norm = {.kind = NormKind::kLayer, .eps = "norm_eps", .plus_one = true};
+  f.attention.rope.theta = "rope_theta";
+  f.attention.rope.part = "partial_rotary_factor";
+  f.mlp = {.up = "model.layers.{i}.mlp.up_proj",
+           .down = "model.layers.{i}.mlp.down_proj",
+           .activation = "'hidden_act' in config and config.hidden_act or 'relu2'"};
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "nemotron", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "nemotron",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

@@ -101,9 +101,34 @@ static constexpr auto kFields3 =
                          Field{.name = "layer_types", .type = FieldType::kAny, .otherwise = "None"},
                      });
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.norm = {.kind = NormKind::kLayer, .eps = "1e-5", .weightless = true};
+  f.attention_norm = f.mlp_norm = f.final_norm = {};
+  f.attention.clip = "clip_qkv";
+  return f;
+}();
+
+static constexpr ForwardTraits kForward2 = [] {
+  ForwardTraits f = kLlamaForward;
+  f.attention_norm = f.mlp_norm = {};
+  f.attention_post_norm = "model.layers.{i}.post_attention_layernorm";
+  f.mlp_post_norm = "model.layers.{i}.post_feedforward_layernorm";
+  f.attention.head_norm = HeadNorm::kWhole;
+  f.attention.q_norm = "model.layers.{i}.self_attn.q_norm";
+  f.attention.k_norm = "model.layers.{i}.self_attn.k_norm";
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "olmo", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
-    {.model_type = "olmo2", .config = {.fields = kFields2, .steps = kSteps2}, .body = kBody2},
+    {.model_type = "olmo",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
+    {.model_type = "olmo2",
+     .config = {.fields = kFields2, .steps = kSteps2},
+     .body = kBody2,
+     .forward = &kForward2},
     {.model_type = "olmo3",
      .class_names = {"Olmo3ForCausalLM"},
      .config = {.fields = kFields3, .steps = kKinSteps},

@@ -245,13 +245,49 @@ static constexpr Step kSteps[] = {
     steps::kHeadsGroup,
 };
 
+static constexpr ForwardTraits kMsftForward = {
+    .layers = "n_layer",
+    .embedding = "transformer.embd",
+    .norm = {.kind = NormKind::kLayer, .eps = "layer_norm_epsilon"},
+    .attention_norm = "transformer.h.{i}.ln",
+    .parallel = "True",
+    .attention = {.heads = "n_head",
+                  .kv_heads = "n_head_kv",
+                  .head_dim = "head_dim",
+                  .qkv = "transformer.h.{i}.mixer.Wqkv",
+                  .out = "transformer.h.{i}.mixer.out_proj",
+                  .rope = {.theta = "position_embedding_base", .dims = "rotary_dim"}},
+    .mlp = {.up = "transformer.h.{i}.mlp.fc1",
+            .down = "transformer.h.{i}.mlp.fc2",
+            .activation = "'gelu_new'"},
+    .final_norm = "lm_head.ln",
+    .head = "lm_head.linear",
+};
+
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kMsftForward;
+  f.layers = "num_hidden_layers";
+  f.norm.eps = "layer_norm_eps";
+  f.attention.heads = "num_attention_heads";
+  f.attention.kv_heads = "num_key_value_heads";
+  f.attention.rope.dims = {};
+  f.attention.rope.part = "partial_rotary_factor";
+  f.attention.rope.scaling = "'rope_scaling' in config and config.rope_scaling";
+  f.mlp.activation = "'hidden_act' in config and config.hidden_act or 'gelu_new'";
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
     {.model_type = "phi-msft",
      .also_detected_as = {"mixformer-sequential"},
      .config = {.fields = kMsftFields, .steps = kMsftSteps},
      .body = kMsftBody,
-     .aliases = kAliases},
-    {.model_type = "phi", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+     .aliases = kAliases,
+     .forward = &kMsftForward},
+    {.model_type = "phi",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

@@ -214,8 +214,26 @@ static constexpr auto kVisionSteps =
                     steps::nested("vision_config", kClipL)},
          std::to_array(kSteps));
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.embedding = "transformer.embd";
+  f.attention_norm = "transformer.h.{i}.ln";
+  f.mlp_norm = "transformer.h.{i}.post_attention_layernorm";
+  f.attention.qkv = "transformer.h.{i}.mixer.qkv_proj";
+  f.attention.out = "transformer.h.{i}.mixer.out_proj";
+  f.attention.rope.part = "partial_rotary_factor";
+  f.attention.window = kConfigWindow;
+  f.mlp.gate_up = "transformer.h.{i}.mlp.gate_up_proj";
+  f.mlp.down = "transformer.h.{i}.mlp.down_proj";
+  f.final_norm = "transformer.norm";
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "phi3", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "phi3",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
     {.model_type = "phi3_v",
      .config = {.fields = kVisionFields, .steps = kVisionSteps},
      .body = kVisionBody,

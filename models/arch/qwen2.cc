@@ -103,16 +103,32 @@ static constexpr Block kMimoBody[] = {
     kTiedHead,
 };
 
+static constexpr ForwardTraits kMoeForward = [] {
+  ForwardTraits f = kQwenForward;
+  f.mlp = {.activation = "hidden_act"};
+  f.moe = kQwenMoe;
+  f.moe.shared = {.gate_up = "model.layers.{i}.mlp.shared_expert.gate_up_proj",
+                  .down = "model.layers.{i}.mlp.shared_expert.down_proj",
+                  .activation = "hidden_act"};
+  f.moe.shared_gate = "model.layers.{i}.mlp.shared_expert_gate";
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "qwen2", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "qwen2",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kQwenForward},
     {.model_type = "qwen2_moe",
      .config = {.fields = kMoeFields, .steps = kSteps},
-     .body = kMoeBody},
+     .body = kMoeBody,
+     .forward = &kMoeForward},
     {.model_type = "mimo",
      .class_names = {"MiMoForCausalLM"},
      .config = {.fields = kFields, .steps = kSteps},
      .body = kMimoBody,
-     .in_mlc_llm = false},
+     .in_mlc_llm = false,
+     .forward = &kQwenForward},
 };
 static_assert(well_formed(kModels));
 

@@ -152,13 +152,28 @@ static constexpr Step kSteps[] = {
     steps::kPrefill2048,
 };
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kQwenForward;
+  f.attention.q_norm = "model.layers.{i}.self_attn.q_norm";
+  f.attention.k_norm = "model.layers.{i}.self_attn.k_norm";
+  return f;
+}();
+
+static constexpr ForwardTraits kMoeForward = [] {
+  ForwardTraits f = kForward;
+  f.mlp = {.activation = "hidden_act"};
+  f.moe = kQwenMoe;
+  return f;
+}();
+
 static constexpr Embedding kLastToken = {.side = "decoder", .pooling = "last"};
 
 static constexpr Architecture kModels[] = {
     {.model_type = "qwen3",
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
-     .aliases = kCausal},
+     .aliases = kCausal,
+     .forward = &kForward},
     {.model_type = "qwen3-embedding",
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
@@ -167,7 +182,8 @@ static constexpr Architecture kModels[] = {
     {.model_type = "qwen3_moe",
      .config = {.fields = kMoeFields, .steps = kSteps},
      .body = kMoeBody,
-     .aliases = kCausal},
+     .aliases = kCausal,
+     .forward = &kMoeForward},
 };
 static_assert(well_formed(kModels));
 

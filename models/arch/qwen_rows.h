@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "models/arch/llama_rows.h"
 #include "models/architecture.h"
 
 namespace mlc {
@@ -25,6 +26,26 @@ inline constexpr std::array kQwenAttention = {
     Param{.name = "model.layers.{i}.self_attn.o_proj.weight",
           .shape = {"hidden_size", "num_attention_heads*head_dim"},
           .kind = ParamKind::kLinear},
+};
+
+inline constexpr ForwardTraits kQwenForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.attention.qkv = "model.layers.{i}.self_attn.c_attn";
+  f.attention.rope.theta = "rope_theta";
+  f.attention.window =
+      "'use_sliding_window' in config and config.use_sliding_window and"
+      " i >= config.max_window_layers and config.sliding_window or 0";
+  f.mlp.activation = "hidden_act";
+  return f;
+}();
+
+inline constexpr MoeTraits kQwenMoe = {
+    .when = "True",
+    .top_k = "num_experts_per_tok",
+    .router = "model.layers.{i}.mlp.gate",
+    .gate_up = "model.layers.{i}.mlp.moe_gate_up_proj",
+    .down = "model.layers.{i}.mlp.moe_down_proj",
+    .normalize = "norm_topk_prob",
 };
 
 inline constexpr std::array kQwenExperts = {

@@ -58,8 +58,19 @@ static constexpr Step kSteps[] = {
     steps::kPrefill8192,
 };
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.norm = {.kind = NormKind::kLayer, .eps = "layer_norm_eps"};
+  f.attention.rope.theta = "rope_theta";
+  f.attention.rope.part = "partial_rotary_factor";
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "stablelm", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "stablelm",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

@@ -103,8 +103,23 @@ static constexpr Step kSteps[] = {
     steps::kPrefill8192,
 };
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.norm = {.kind = NormKind::kLayer, .eps = "norm_epsilon"};
+  f.attention.qkv = "model.layers.{i}.self_attn.wqkv_pack";
+  f.attention.rope.theta = "rope_theta";
+  f.attention.window = kConfigWindow;
+  f.mlp = {.up = "model.layers.{i}.mlp.c_fc",
+           .down = "model.layers.{i}.mlp.c_proj",
+           .activation = "hidden_act"};
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "starcoder2", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "starcoder2",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 
