@@ -4,10 +4,12 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "quantize/group_quant.h"
 #include "runtime-min/cpu/cpu_kernel.h"
 #include "runtime-min/cpu/cpu_memory.h"
 #include "runtime-min/cpu/cpu_pool.h"
 #include "runtime-min/cpu/cpu_program.h"
+#include "runtime-min/cpu/fast.h"
 
 namespace mlc {
 namespace {
@@ -24,6 +26,11 @@ using Choose = Choice (*)(const Dispatch&);
 
 Choice choose_reference(const Dispatch& dispatch) {
   return {&reference_kernel(dispatch.kernel), "reference"};
+}
+
+Choice choose_fast(const Dispatch& dispatch) {
+  if (const FastKernel* fast = fast_kernel(dispatch)) return {fast->kernel, fast->variant};
+  return choose_reference(dispatch);
 }
 
 class CpuDevice : public Device {
@@ -124,6 +131,15 @@ DeviceInfo with_threads(DeviceInfo info, unsigned threads) {
   return info;
 }
 
+DeviceInfo fast_info(unsigned threads) {
+  DeviceInfo info = with_threads(cpu_info(), threads);
+  // Better levels first.
+  info.driver = fmt::format("Highway, {}", simd_levels().front());
+  for (const std::string_view level : simd_levels())
+    info.features.emplace_back(level);
+  return info;
+}
+
 }  // namespace
 
 std::unique_ptr<Device> open_cpu_reference(const DeviceOptions& options) {
@@ -133,7 +149,8 @@ std::unique_ptr<Device> open_cpu_reference(const DeviceOptions& options) {
 }
 
 std::unique_ptr<Device> open_cpu(const DeviceOptions& options) {
-  return open_cpu_reference(options);
+  return std::make_unique<CpuDevice>(fast_info(threads_of(options)), threads_of(options),
+                                     choose_fast);
 }
 
 FoundDevice describe_cpu() { return {"cpu", with_threads(cpu_info(), default_threads())}; }

@@ -16,6 +16,9 @@ namespace mlc {
 struct Arguments {
   std::array<std::byte*, kMaxBuffers> data = {};
   std::array<std::uint32_t, kMaxWords> words = {};
+  // Different for every dispatch of every run: what a thread has prepared for one of its chunks is
+  // good for the others (scratch.h).
+  std::uint64_t serial = 0;
 
   float* f32(std::size_t buffer) const { return std::bit_cast<float*>(data[buffer]); }
   std::uint32_t* u32(std::size_t buffer) const {
