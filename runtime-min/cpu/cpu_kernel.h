@@ -44,6 +44,8 @@ struct CpuKernel {
   void (*run)(const Arguments&, std::size_t begin, std::size_t end) = nullptr;
   // Rough cost of an item in nanoseconds: items are handed out in chunks worth a few microseconds.
   std::size_t (*cost)(const Arguments&) = nullptr;
+  // Chunks begin at multiples of this.
+  std::size_t granule = 1;
 };
 
 // The plain versions, one for each Kernel: what the contract means.

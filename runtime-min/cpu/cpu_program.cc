@@ -51,8 +51,8 @@ CpuProgram::CpuProgram(std::vector<Dispatch> dispatches,
     const std::size_t cost = std::max<std::size_t>(step.kernel->cost(step.arguments), 1);
     const std::size_t share = step.items / (threads * kChunksPerThread);
     step.chunk = std::max<std::size_t>({1, share, kChunkNanoseconds / cost});
-    // Whole lines of the output to one thread, where there is enough.
-    if (step.chunk > 16) step.chunk = (step.chunk + 15) / 16 * 16;
+    const std::size_t granule = step.kernel->granule;
+    step.chunk = (step.chunk + granule - 1) / granule * granule;
     step.chunks = (step.items + step.chunk - 1) / step.chunk;
     for (step.after = i; step.after > 0; step.after--)
       if (conflict(dispatches_[step.after - 1], dispatch)) break;

@@ -15,6 +15,7 @@ bool few_rows(const Dispatch& d) { return d.words[6] <= kMatvecRows; }
 // The first that takes a dispatch runs it.
 constexpr Row kRows[] = {
     {Kernel::kMatmul, {"matvec", &kFastMatvec}, few_rows},
+    {Kernel::kMatmul, {"tiled", &kFastMatmul}, all},
     {Kernel::kMoeMatmul, {"matvec", &kFastMoeMatmul}, all},
 };
 

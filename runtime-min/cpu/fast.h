@@ -14,8 +14,10 @@ struct FastKernel {
 };
 
 // matvec_simd.cc: matmul for up to kMatvecRows rows, and moe_matmul.
-inline constexpr std::uint32_t kMatvecRows = 8;
+inline constexpr std::uint32_t kMatvecRows = 16;
 extern const CpuKernel kFastMatvec, kFastMoeMatmul;
+// matmul_simd.cc: matmul for more.
+extern const CpuKernel kFastMatmul;
 
 // The version that runs a dispatch; null: the plain one.
 const FastKernel* fast_kernel(const Dispatch& dispatch);

@@ -194,6 +194,8 @@ void run_moe(const Arguments& a, std::size_t begin, std::size_t end) {
 
 std::size_t rows_of_weights(const Arguments& a) { return a.size(3); }
 std::size_t rows_of_slots(const Arguments& a) { return a.size(7) * a.size(5) * a.size(3); }
+// Results of a line of the cache are written by one thread.
+constexpr std::size_t kLine = 16;
 // At 20 bytes a nanosecond.
 std::size_t row_cost(const Arguments& a) {
   return 5 + weight_row_bytes(WeightFormat{a.words[0]}, a.size(2)) / 20;
@@ -201,8 +203,8 @@ std::size_t row_cost(const Arguments& a) {
 
 }  // namespace
 
-constexpr CpuKernel kFastMatvec = {rows_of_weights, run_matvec, row_cost};
-constexpr CpuKernel kFastMoeMatmul = {rows_of_slots, run_moe, row_cost};
+constexpr CpuKernel kFastMatvec = {rows_of_weights, run_matvec, row_cost, kLine};
+constexpr CpuKernel kFastMoeMatmul = {rows_of_slots, run_moe, row_cost, kLine};
 
 }  // namespace mlc
 #endif  // HWY_ONCE
