@@ -24,10 +24,10 @@ std::uint32_t padded(std::uint32_t rows, std::uint32_t most) {
   return std::min(most, std::bit_ceil(rows));
 }
 
-std::uint32_t context_of(const LoadedModel& model, const EngineOptions& options) {
-  if (options.context != 0) return options.context;
-  bool known = model.context > 0 && model.context < kDefaultContext;
-  return known ? static_cast<std::uint32_t>(model.context) : kDefaultContext;
+// Where nobody asked for one: the model's, but no more than people mean.
+std::uint32_t default_context(const LoadedModel& model) {
+  bool shorter = model.context > 0 && model.context < kDefaultContext;
+  return shorter ? static_cast<std::uint32_t>(model.context) : kDefaultContext;
 }
 
 class RunningEngine : public Engine {
@@ -39,7 +39,7 @@ class RunningEngine : public Engine {
         store_(model.folder.empty() ? random_params(model) : open_folder(model.folder)),
         plan_(plan_forward(model.config)),
         weights_(*store_, model, device.info()),
-        pass_(device.info(), plan_, weights_, options, context_of(model, options)) {
+        pass_(device.info(), plan_, weights_, options, default_context(model)) {
     if (options.slots == 0) fail(ExitCode::kUsage, "an engine needs at least one slot");
     info_.model_type = model.config.model_type();
     info_.quantization = model.quantization->name;
@@ -52,10 +52,7 @@ class RunningEngine : public Engine {
     info_.cache_bytes = pass_.cache_bytes();
     info_.activation_bytes = pass_.activation_bytes();
     info_.notes = plan_.notes;
-    info_.context =
-        pass_.unlimited() ? std::numeric_limits<std::uint32_t>::max() : context_of(model, options);
-    if (pass_.position_limit() != 0)
-      info_.context = std::min(info_.context, pass_.position_limit());
+    info_.context = pass_.context();
     std::vector<std::string> unused = weights_.unused();
     if (!unused.empty())
       info_.notes.push_back(fmt::format("{} params are not part of the forward pass: {}",

@@ -19,10 +19,7 @@ ForwardPass::ForwardPass(const DeviceInfo& device, const ForwardPlan& plan, Weig
     : device_(device), plan_(plan), kv_format_(options.kv_format) {
   embedding_ = &weights.matrix(plan.embedding);
   hidden_ = embedding_->k;
-  if (!plan.positions.empty()) {
-    positions_ = find_matrix(weights, plan.positions, hidden_, 0);
-    position_limit_ = positions_->n;
-  }
+  if (!plan.positions.empty()) positions_ = find_matrix(weights, plan.positions, hidden_, 0);
   for (const LayerPlan& layer : plan.layers)
     layers_.push_back(find_layer(weights, layer));
   if (!plan.final_norm.module.empty() && weights.has(plan.final_norm.module + ".weight"))
@@ -33,7 +30,13 @@ ForwardPass::ForwardPass(const DeviceInfo& device, const ForwardPlan& plan, Weig
                   (weights.has(plan.head + ".weight") || weights.has(plan.head + ".q_weight"));
   head_ = has_head ? find_matrix(weights, plan.head, hidden_, 0) : embedding_;
   vocab_ = head_->n;
-  lay_out(options, context);
+  bool endless = options.context == 0 && std::all_of(layers_.begin(), layers_.end(), [&](auto& l) {
+                   return l.plan->window != 0 || options.window != 0;
+                 });
+  context_ = options.context != 0 ? options.context : context;
+  if (endless) context_ = std::numeric_limits<std::uint32_t>::max();
+  if (positions_ != nullptr) context_ = std::min(context_, positions_->n);
+  lay_out(options);
 }
 
 ForwardPass::Norm ForwardPass::find_norm(Weights& weights, const NormPlan& plan,
@@ -139,7 +142,7 @@ void ForwardPass::find_experts(Weights& weights, Layer& layer) {
   if (!p.shared_gate.empty()) layer.shared_gate = find_matrix(weights, p.shared_gate, hidden_, 1);
 }
 
-void ForwardPass::lay_out(const EngineOptions& options, std::uint32_t context) {
+void ForwardPass::lay_out(const EngineOptions& options) {
   const Widths& w = widths_;
   std::uint32_t rope = 0;
   for (const RopePlan& plan : plan_.ropes)
@@ -155,10 +158,7 @@ void ForwardPass::lay_out(const EngineOptions& options, std::uint32_t context) {
   wanted_ = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(logits, 1, rows_));
 
   for (std::size_t i = 0; i < layers_.size(); i++)
-    lay_out_cache(layers_[i], i, options, context);
-  unlimited_ = options.context == 0 && position_limit_ == 0 &&
-               std::all_of(layers_.begin(), layers_.end(),
-                           [](const Layer& layer) { return layer.window != 0; });
+    lay_out_cache(layers_[i], i, options);
 
   auto make = [&](std::uint64_t width, std::uint64_t rows) {
     return activations_.add(device_, std::max<std::uint64_t>(1, width) * rows * sizeof(float),
@@ -195,12 +195,11 @@ void ForwardPass::lay_out(const EngineOptions& options, std::uint32_t context) {
 
 // A ring of `window` tokens has to hold as many more as a pass has rows beyond the first: all rows'
 // keys are stored before the first row looks for those that it sees.
-void ForwardPass::lay_out_cache(Layer& layer, std::size_t index, const EngineOptions& options,
-                                std::uint32_t context) {
+void ForwardPass::lay_out_cache(Layer& layer, std::size_t index, const EngineOptions& options) {
   const LayerPlan& p = *layer.plan;
   layer.window = p.window != 0 ? p.window : options.window;
   layer.sink = layer.window != 0 ? options.sinks : 0;
-  std::uint64_t capacity = context;
+  std::uint64_t capacity = context_;
   if (layer.window != 0) {
     std::uint64_t ring = std::uint64_t{layer.sink} + layer.window + rows_ - 1;
     capacity = std::min(capacity, ring);

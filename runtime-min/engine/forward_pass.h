@@ -26,7 +26,8 @@ struct PassStep {
 
 class ForwardPass {
  public:
-  // Asks `weights` for all it needs and lays out its own memory; nothing is allocated.
+  // Asks `weights` for all it needs and lays out its own memory; nothing is allocated. `context` is
+  // what is meant where the options leave it open.
   // Error(kBadInput): params that don't fit each other or the config.
   ForwardPass(const DeviceInfo& device, const ForwardPlan& plan, Weights& weights,
               const EngineOptions& options, std::uint32_t context);
@@ -41,8 +42,9 @@ class ForwardPass {
   std::uint32_t wanted() const { return wanted_; }  // rows with logits, at most
   // Tokens that every layer still has behind the last `position` ones: what truncate() may go back.
   std::uint32_t kept(std::uint32_t position) const;
-  bool unlimited() const { return unlimited_; }
-  std::uint32_t position_limit() const { return position_limit_; }  // of learned positions
+  // Tokens that a slot can hold: what was asked for, but no more than there are learned positions;
+  // UINT32_MAX if every layer has a window and nothing was asked for.
+  std::uint32_t context() const { return context_; }
 
   // The pass over `rows` rows, and the logits of `wanted` of them: all, if as many, else those that
   // the gather buffer names.
@@ -109,9 +111,8 @@ class ForwardPass {
   Mlp find_mlp(Weights& weights, const MlpPlan& plan);
   Layer find_layer(Weights& weights, const LayerPlan& plan);
   void find_experts(Weights& weights, Layer& layer);
-  void lay_out(const EngineOptions& options, std::uint32_t context);
-  void lay_out_cache(Layer& layer, std::size_t index, const EngineOptions& options,
-                     std::uint32_t context);
+  void lay_out(const EngineOptions& options);
+  void lay_out_cache(Layer& layer, std::size_t index, const EngineOptions& options);
   Rows rows_of(std::size_t place, std::uint32_t width) const {
     return {activations_.slice(place), width};
   }
@@ -123,8 +124,7 @@ class ForwardPass {
   std::uint32_t vocab_ = 0;
   std::uint32_t rows_ = 0;
   std::uint32_t wanted_ = 0;
-  bool unlimited_ = false;
-  std::uint32_t position_limit_ = 0;
+  std::uint32_t context_ = 0;
   const Matrix* embedding_ = nullptr;
   const Matrix* positions_ = nullptr;
   const Matrix* head_ = nullptr;

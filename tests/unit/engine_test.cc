@@ -119,6 +119,11 @@ TEST_F(EngineTest, RingsHoldWindowsAndSinks) {
     turning->reset(0);
     EXPECT_EQ(turning->position(0), 0U);
   }
+  // A window larger than the default context is not cut by it.
+  LoadedModel large = float32_model(*golden);
+  large.config.fields.set("sliding_window_size", 5000);
+  EXPECT_EQ(open(*device, large, exact(0))->info().cache_bytes,
+            (5000 + 63) * 2 * 2 * 16 * 2 * sizeof(float));
   // A model without windows may be given one.
   std::optional<GoldenLogits> llama = find_golden_logits("llama_tied_llama3rope");
   EngineOptions endless = exact(0);
