@@ -20,7 +20,7 @@ namespace mlc {
 
 std::span<const Command> all_commands() {
   static const std::array kCommands = {
-      kConvertWeight, kGenConfig, kInspect, kDevices, kTokenize, kHelp, kCompletion,
+      kConvertWeight, kGenConfig, kInspect, kRun, kBench, kDevices, kTokenize, kHelp, kCompletion,
   };
   return kCommands;
 }

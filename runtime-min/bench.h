@@ -46,7 +46,8 @@ struct BenchResult {
 };
 
 // The engine's slot 0 is emptied. Each call is measured from outside, with everything that belongs
-// to it; the kernels once more alone, one by one. Error(kUsage) if the context is too short.
+// to it; the kernels once more alone, one by one. The context has to hold the prompt, the tokens
+// and two more.
 BenchResult run_bench(Device& device, Engine& engine, const BenchOptions& options,
                       Reporter& reporter);
 

@@ -23,11 +23,23 @@ struct Arguments {
   std::string kv_cache = "f16";
 };
 
+// Names under which people look for what a preset holds.
+struct OtherName {
+  std::string_view name, preset;
+};
+constexpr OtherName kOtherNames[] = {{"llama3_8b", "llama3_1_8b"}, {"llama3_70b", "llama3_1_70b"}};
+
+const Preset* preset_of(std::string_view name) {
+  for (const OtherName& other : kOtherNames)
+    if (other.name == name) return find_preset(other.preset);
+  return find_preset(name);
+}
+
 LoadedModel model_of(const Arguments& a) {
   if (a.synthetic.empty() == a.model.empty())
     fail(ExitCode::kUsage, "bench: expected MODEL or --synthetic PRESET, one of them");
   if (a.synthetic.empty()) return load_model(a.model);
-  const Preset* preset = find_preset(a.synthetic);
+  const Preset* preset = preset_of(a.synthetic);
   if (preset != nullptr) return synthetic_model(preset->text, a.synthetic, a.quantization);
   std::vector<std::string> names;
   for (const Preset& one : presets())
@@ -140,10 +152,14 @@ std::string text_of(const Arguments& a, const Device& device, const ModelInfo& i
 
 ExitCode run(const Arguments& a, const CommandContext& context) {
   LoadedModel model = model_of(a);
-  std::unique_ptr<Device> device = open_device(a.device);
   EngineOptions options;
   options.kv_format = a.kv_cache == "f32" ? KvFormat::kF32 : KvFormat::kF16;
   options.context = a.bench.prompt_tokens + a.bench.tokens + 2;
+  if (model.context > 0 && options.context > model.context)
+    fail(ExitCode::kUsage,
+         "--prompt-tokens {} and --tokens {} need a context of {}; the model was made for {}",
+         a.bench.prompt_tokens, a.bench.tokens, options.context, model.context);
+  std::unique_ptr<Device> device = open_device(a.device);
   std::unique_ptr<Engine> engine = Engine::open(*device, model, options, context.reporter);
   for (const std::string& note : engine->info().notes)
     context.reporter.note(note);

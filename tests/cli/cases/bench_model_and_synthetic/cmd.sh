@@ -1,0 +1,1 @@
+mlc bench model --synthetic llama2_7b

@@ -1,0 +1,1 @@
+mlc bench --synthetic llama3_8 --device cpu

@@ -1,0 +1,1 @@
+mlc run model --device cpu --raw --prompt x

@@ -1,0 +1,1 @@
+mlc run model --raw --system "Be brief." --prompt x

@@ -1,0 +1,1 @@
+mlc run model --device cpu --kv-cache f8
