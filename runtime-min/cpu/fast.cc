@@ -17,6 +17,14 @@ constexpr Row kRows[] = {
     {Kernel::kMatmul, {"matvec", &kFastMatvec}, few_rows},
     {Kernel::kMatmul, {"tiled", &kFastMatmul}, all},
     {Kernel::kMoeMatmul, {"matvec", &kFastMoeMatmul}, all},
+    {Kernel::kNorm, {"simd", &kFastNorm}, all},
+    {Kernel::kActivate, {"simd", &kFastActivate}, all},
+    {Kernel::kCombine, {"simd", &kFastCombine}, all},
+    {Kernel::kAttention, {"simd", &kFastAttention}, all},
+    {Kernel::kArgmax, {"simd", &kFastArgmax}, all},
+    {Kernel::kSoftmax, {"simd", &kFastSoftmax}, all},
+    {Kernel::kWkv5, {"simd", &kFastWkv5}, all},
+    {Kernel::kWkv6, {"simd", &kFastWkv6}, all},
 };
 
 }  // namespace

@@ -1,7 +1,6 @@
 // Kernels that choose among the values of a row: top_experts, argmax, softmax, top_k.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <vector>
 
 #include "runtime-min/cpu/functions.h"
@@ -14,13 +13,16 @@ std::size_t row_cost(const Arguments& a) { return 10 * a.size(0); }
 
 // The indices of the `count` largest, larger first, of equal ones the lower index.
 std::vector<std::uint32_t> largest(const float* x, std::size_t width, std::size_t count) {
-  std::vector<std::uint32_t> order(width);
-  std::iota(order.begin(), order.end(), 0u);
-  std::partial_sort(
-      order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
-      [&](std::uint32_t l, std::uint32_t r) { return x[l] > x[r] || (x[l] == x[r] && l < r); });
-  order.resize(count);
-  return order;
+  std::vector<std::uint32_t> chosen;
+  chosen.reserve(count + 1);
+  for (std::uint32_t i = 0; i < width; i++) {
+    if (chosen.size() == count && !(x[i] > x[chosen.back()])) continue;
+    const auto place = std::find_if(chosen.begin(), chosen.end(),
+                                    [&](std::uint32_t other) { return x[i] > x[other]; });
+    chosen.insert(place, i);
+    if (chosen.size() > count) chosen.pop_back();
+  }
+  return chosen;
 }
 
 std::size_t top_experts_items(const Arguments& a) { return a.size(3); }
