@@ -1,0 +1,35 @@
+// Compiled programs of one device, kept in memory and, if a folder is given, on disk.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "runtime-min/opencl/platform.h"
+#include "runtime-min/opencl/variants.h"
+
+namespace mlc {
+
+class OpenClCompiler {
+ public:
+  // `context` and `device` stay the caller's. An empty folder: no cache on disk.
+  OpenClCompiler(cl_context context, const OpenClDeviceEntry& device, std::string cache_folder);
+
+  // Compiled once for each variant and constants. Error(kUnsupported) with the driver's
+  // log.
+  cl_program program(const OpenClVariant& variant, const Words& words);
+  // The same of any text.
+  ClProgram build(const std::string& name, const std::string& source, const std::string& options);
+
+ private:
+  ClProgram load(const std::string& path, const std::string& options);
+  void save(const std::string& path, cl_program program) const;
+
+  cl_context context_;
+  cl_device_id device_;
+  std::string identity_;
+  std::string options_;
+  std::string cache_folder_;
+  std::map<std::string, ClProgram> programs_;
+};
+
+}  // namespace mlc
