@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds mlc and converts a small trained model with it: plan first, then the conversion.
+# Builds mlc, converts a small trained model with it (plan first, then the conversion), and lets the result speak.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -34,4 +34,13 @@ say "5. What was written"
 show ls -l "$out"
 (cd "$out" && sha256sum -- *)
 
-say "Done: built mlc, planned and converted $model (5.5 M params, bf16) to q4f16_1 in $out"
+say "6. The config and the tokenizer"
+show "$mlc" gen_config "$model" --quantization q4f16_1 --conv-template LM -o "$out"
+
+say "7. The model goes on from \"In the beginning God\", on every device that is here"
+show "$mlc" devices --no-bandwidth
+for device in $("$mlc" devices --no-bandwidth | sed -nE 's/^((cpu|vulkan|opencl)(:[0-9]+)?): .*/\1/p'); do
+  show "$mlc" run "$out" --device "$device" --raw --prompt "In the beginning God" --seed 1 --max-tokens 60
+done
+
+say "Done: built mlc, converted $model (5.5 M params, bf16) to q4f16_1 in $out, and ran it"
