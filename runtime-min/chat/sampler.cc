@@ -21,10 +21,11 @@ std::uint32_t index_of_largest(std::span<const float> logits) {
 void check_numbers(std::span<const float> logits) {
   for (std::size_t i = 0; i < logits.size(); i++)
     if (std::isnan(logits[i]))
-      bad_input(
-          "the logit of token {} is no number (NaN): the model's params or the device's "
-          "arithmetic are damaged",
-          i);
+      fail(ExitCode::kVerify,
+           "the logit of token {} is no number (NaN): params are damaged or the device "
+           "miscalculates; "
+           "--check-values names the layer and kernel where it begins",
+           i);
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ class Sampler {
   // As new: the same tokens follow from the same logits.
   void restart();
 
-  // Error(kBadInput) if a logit is no number (NaN).
+  // Error(kVerify) if a logit is no number (NaN).
   std::uint32_t next(std::span<const float> logits);
 
   // next() is the index of the largest logit, so that a device can find it.

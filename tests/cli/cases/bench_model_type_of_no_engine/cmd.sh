@@ -1,0 +1,1 @@
+mlc bench --synthetic snowflake-arctic-embed-m --device cpu
