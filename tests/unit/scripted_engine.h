@@ -42,7 +42,7 @@ class ByteTokenizer final : public Tokenizer {
 class ScriptedEngine final : public Engine {
  public:
   // The token that is to follow.
-  using Next = std::function<std::uint32_t(const std::vector<std::uint32_t>& sequence)>;
+  using Next = std::function<std::uint32_t(const std::vector<std::uint32_t>& tokens)>;
 
   ScriptedEngine(std::uint32_t context, Next next) : next_(std::move(next)) {
     info_.context = context;
@@ -53,9 +53,9 @@ class ScriptedEngine final : public Engine {
 
   // Goes through the texts: each follows when the sequence ends with its key, then <end>.
   static Next answers(std::map<std::string, std::string> texts) {
-    return [texts = std::move(texts)](const std::vector<std::uint32_t>& sequence) {
+    return [texts = std::move(texts)](const std::vector<std::uint32_t>& tokens) {
       std::string text;
-      for (std::uint32_t token : sequence)
+      for (std::uint32_t token : tokens)
         text += static_cast<char>(token);
       for (const auto& [key, answer] : texts)
         for (std::size_t n = std::min(answer.size(), text.size()) + 1; n-- > 0;)
