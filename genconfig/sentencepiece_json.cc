@@ -4,11 +4,11 @@
 #include <array>
 #include <map>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "base/base64.h"
-#include "genconfig/json_text.h"
 #include "base/string_index.h"
+#include "genconfig/json_text.h"
 
 namespace mlc {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "runtime-min/tokenizer/pattern_syntax.h"
+#include "runtime-min/tokenizer/unicode_versions.h"
 #include "runtime-min/tokenizer/utf8.h"
 
 namespace mlc {
@@ -78,18 +79,11 @@ Pattern Pattern::from_ruby(std::string_view pattern, const std::string& where) {
   return from_pcre2(pcre2_from_ruby(pattern, where), where);
 }
 
-Pattern Pattern::literal(std::string_view text, const std::string& where) {
-  if (text.size() > kMaxPattern)
-    bad_input("{}: the pattern has {} bytes, expected at most {}", where, text.size(), kMaxPattern);
-  std::string escaped;
-  for (std::size_t at = 0; at < text.size();)
-    escaped += fmt::format("\\x{{{:x}}}", static_cast<std::uint32_t>(next_character(text, at)));
-  return from_pcre2(escaped, where);
-}
-
-std::vector<Match> Pattern::cut(std::string_view text) const {
+std::vector<Match> Pattern::cut(std::string_view given_text) const {
   std::vector<Match> pieces;
-  if (text.empty()) return pieces;
+  if (given_text.empty()) return pieces;
+  std::string shadow = with_stand_ins(given_text);
+  std::string_view text = shadow.empty() ? given_text : shadow;
   Owned<pcre2_match_data> data(pcre2_match_data_create(1, nullptr));
   if (!data) throw std::bad_alloc();
   std::size_t done = 0;                       // end of the last piece

@@ -26,7 +26,6 @@ class Pattern {
   // Error(kBadInput), naming `where`: the pattern can't be read.
   static Pattern from_ruby(std::string_view pattern, const std::string& where);
   static Pattern from_pcre2(const std::string& pattern, const std::string& where);
-  static Pattern literal(std::string_view text, const std::string& where);
 
   Pattern(Pattern&&) noexcept;
   Pattern& operator=(Pattern&&) noexcept;

@@ -11,6 +11,9 @@ namespace mlc {
 namespace {
 
 constexpr std::string_view kWord = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+// Oniguruma's \w has the superscripts and fractions of Latin-1 besides, its [:word:] has not.
+constexpr std::string_view kWordEscape =
+    "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}";
 constexpr std::string_view kHex = "0-9a-fA-F";
 constexpr int kMaxDepth = 32;
 
@@ -52,7 +55,7 @@ std::string_view ruby_set(std::string_view name) {
       Row{"space", "\\p{White_Space}"},
       Row{"blank", "\\p{Zs}\\t"},
       Row{"cntrl", "\\p{Cc}"},
-      Row{"punct", "\\p{P}$+<=>^`|~"},
+      Row{"punct", "\\p{P}\\p{S}"},
       Row{"xdigit", kHex},
       Row{"word", kWord},
   };
@@ -62,6 +65,35 @@ std::string_view ruby_set(std::string_view name) {
           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
         }))
       return row.set;
+  return "";
+}
+
+// Names within \p{...} that are no sets of that name, and the long names of categories.
+std::string_view ruby_property(std::string_view name) {
+  struct Row {
+    std::string_view name;
+    std::string_view set;
+  };
+  static constexpr std::array kProperties = {
+      Row{"Punct", "\\p{P}"},
+      Row{"Word", kWordEscape},
+      Row{"Letter", "\\p{L}"},
+      Row{"Mark", "\\p{M}"},
+      Row{"Number", "\\p{N}"},
+      Row{"Punctuation", "\\p{P}"},
+      Row{"Symbol", "\\p{S}"},
+      Row{"Separator", "\\p{Z}"},
+      Row{"Other", "\\p{C}"},
+      Row{"Uppercase_Letter", "\\p{Lu}"},
+      Row{"Lowercase_Letter", "\\p{Ll}"},
+      Row{"Titlecase_Letter", "\\p{Lt}"},
+      Row{"Modifier_Letter", "\\p{Lm}"},
+      Row{"Other_Letter", "\\p{Lo}"},
+      Row{"Nonspacing_Mark", "\\p{Mn}"},
+      Row{"Decimal_Number", "\\p{Nd}"},
+  };
+  for (const Row& row : kProperties)
+    if (row.name == name) return row.set;
   return "";
 }
 
@@ -160,7 +192,7 @@ class Rewriter {
       return;
     }
     std::string inner;
-    if (bool negated = false; escaped_set(inner, negated)) {
+    if (bool negated = false; escaped_set(inner, negated, kWordEscape)) {
       out_ += (negated ? "[^" : "[") + inner + "]";
       return;
     }
@@ -168,11 +200,11 @@ class Rewriter {
   }
 
   // \s, \w, \h, \p{...} and their opposites: what goes between brackets. Not \d, which is the same.
-  bool escaped_set(std::string& inner, bool& negated) {
+  bool escaped_set(std::string& inner, bool& negated, std::string_view word) {
     char c = text_[at_ + 1];
     std::string_view plain;
     if (c == 's' || c == 'S') plain = "\\p{White_Space}";
-    if (c == 'w' || c == 'W') plain = kWord;
+    if (c == 'w' || c == 'W') plain = word;
     if (c == 'h' || c == 'H') plain = kHex;
     if (c == 'd' || c == 'D') plain = "\\p{Nd}";
     if (!plain.empty()) {
@@ -191,10 +223,10 @@ class Rewriter {
       name.remove_prefix(1);
     }
     at_ = end + 1;
-    if (std::string_view known = ruby_set(name); !known.empty())
-      inner = known;
-    else
-      inner = fmt::format("\\p{{{}{}}}", is_script(name) ? "sc:" : "", name);
+    std::string_view known = ruby_property(name);
+    if (known.empty()) known = ruby_set(name);
+    inner = known.empty() ? fmt::format("\\p{{{}{}}}", is_script(name) ? "sc:" : "", name)
+                          : std::string(known);
     return true;
   }
 
@@ -207,8 +239,13 @@ class Rewriter {
       at_ += 6;
       return;
     }
+    bool hex = text_[at_ + 1] == 'x';
     out += text_[at_++];
     copy_character(out);
+    // \x{4E00} is no repetition.
+    std::size_t end = hex && looking_at("{") ? text_.find('}', at_) : std::string_view::npos;
+    for (; end != std::string_view::npos && at_ <= end; at_++)
+      out += text_[at_];
   }
 
   // A set from its '[' on, as an expression for one character.
@@ -235,7 +272,7 @@ class Rewriter {
         any.push_back(set(depth + 1));
       } else if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
         std::string inner;
-        if (bool opposite = false; !escaped_set(inner, opposite))
+        if (bool opposite = false; !escaped_set(inner, opposite, kWord))
           escaped_character(items);
         else if (opposite)
           any.push_back("[^" + inner + "]");
@@ -248,7 +285,10 @@ class Rewriter {
         copy_character(items);
       }
     }
-    at_ = std::min(at_ + 1, text_.size());
+    if (at_ == text_.size())
+      bad_input("{}: a set of characters in the pattern '{}' is not closed", where_,
+                printable(text_, 400));
+    at_++;
     if (all.empty() && any.empty()) return (negated ? "[^" : "[") + items + "]";
     all.push_back(one_of_these(items, any));
     std::string expression;

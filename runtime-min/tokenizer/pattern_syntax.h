@@ -16,7 +16,8 @@
 namespace mlc {
 
 // Only what differs is looked at; anything else is left to PCRE2, which also says what is wrong
-// with a pattern. Error(kBadInput), naming `where`: sets nested beyond a limit.
+// with a pattern. Error(kBadInput), naming `where`: sets that are not closed or
+// nested beyond a limit.
 std::string pcre2_from_ruby(std::string_view pattern, const std::string& where);
 
 }  // namespace mlc

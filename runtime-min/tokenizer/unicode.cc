@@ -9,6 +9,7 @@
 #include <utf8proc.h>
 
 #include "base/error.h"
+#include "runtime-min/tokenizer/unicode_versions.h"
 #include "runtime-min/tokenizer/utf8.h"
 
 namespace mlc {
@@ -54,6 +55,22 @@ std::string order_long_runs(std::string_view text) {
   return out;
 }
 
+std::string normalize_part(std::string_view text, NormalForm form) {
+  bool compose = form == NormalForm::kNfc || form == NormalForm::kNfkc;
+  bool compatible = form == NormalForm::kNfkc || form == NormalForm::kNfkd;
+  int options = UTF8PROC_STABLE | (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
+                (compatible ? UTF8PROC_COMPAT : 0);
+  std::string ordered = order_long_runs(text);
+  utf8proc_uint8_t* result = nullptr;
+  utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(ordered.data()),
+                                       static_cast<utf8proc_ssize_t>(ordered.size()), &result,
+                                       static_cast<utf8proc_option_t>(options));
+  if (size == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
+  if (size < 0) bad_input("this text can't be normalized: {}", utf8proc_errmsg(size));
+  std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(result, &std::free);
+  return {reinterpret_cast<const char*>(result), static_cast<std::size_t>(size)};
+}
+
 }  // namespace
 
 bool is_white_space(char32_t c) {
@@ -64,7 +81,7 @@ bool is_white_space(char32_t c) {
 }
 
 bool is_number(char32_t c) {
-  utf8proc_category_t kind = category(c);
+  utf8proc_category_t kind = category(stand_in(c));
   return kind >= UTF8PROC_CATEGORY_ND && kind <= UTF8PROC_CATEGORY_NO;
 }
 
@@ -96,19 +113,18 @@ bool is_cjk_ideograph(char32_t c) {
 
 std::string normalize(std::string_view text, NormalForm form) {
   if (is_ascii(text)) return std::string(text);
-  bool compose = form == NormalForm::kNfc || form == NormalForm::kNfkc;
-  bool compatible = form == NormalForm::kNfkc || form == NormalForm::kNfkd;
-  int options = UTF8PROC_STABLE | (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
-                (compatible ? UTF8PROC_COMPAT : 0);
-  std::string ordered = order_long_runs(text);
-  utf8proc_uint8_t* result = nullptr;
-  utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(ordered.data()),
-                                       static_cast<utf8proc_ssize_t>(ordered.size()), &result,
-                                       static_cast<utf8proc_option_t>(options));
-  if (size == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
-  if (size < 0) bad_input("this text can't be normalized: {}", utf8proc_errmsg(size));
-  std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(result, &std::free);
-  return {reinterpret_cast<const char*>(result), static_cast<std::size_t>(size)};
+  std::string out;
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = at;
+    char32_t c = next_character(text, at);
+    if (c < 0x300 || !is_inert_to_normalization(c)) continue;
+    if (begin < end) out += normalize_part(text.substr(begin, end - begin), form);
+    append_character(out, c);
+    begin = at;
+  }
+  if (begin < text.size()) out += normalize_part(text.substr(begin), form);
+  return out;
 }
 
 std::string lower_case(std::string_view text) {

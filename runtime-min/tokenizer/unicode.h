@@ -1,5 +1,5 @@
 // What tokenizers ask about characters: classes, normal forms, lower case. The tables are
-// utf8proc's (Unicode 15).
+// utf8proc's (Unicode 15), with the differences of unicode_versions.h.
 #pragma once
 
 #include <cstdint>

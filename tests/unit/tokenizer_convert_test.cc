@@ -8,9 +8,9 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "base/base64.h"
 #include "genconfig/json_text.h"
 #include "genconfig/rwkv_vocab.h"
 #include "genconfig/sentencepiece.h"

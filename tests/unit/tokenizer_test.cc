@@ -16,7 +16,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using Ids = std::vector<std::int32_t>;
 
 constexpr const char* kKjv = MLC_TEST_DATA "/data/kjv-llama";
@@ -80,7 +79,7 @@ TEST(Tokenizer, FindsSpecialTokensInTheTextAndSkipsThemInIds) {
   EXPECT_EQ(stream_of(*tokenizer, ids), "AB");
   EXPECT_EQ(stream_of(*tokenizer, ids, {.skip_special_tokens = false}), "A<|endoftext|>B");
   EXPECT_EQ(tokenizer->decode({{66, 1 << 20, -5, 67}}), "AB");
-  EXPECT_THAT(tokenizer->encode(""), IsEmpty());
+  EXPECT_THAT(tokenizer->encode(""), ElementsAre());
   EXPECT_EQ(tokenizer->decode({}), "");
 }
 
@@ -120,6 +119,104 @@ TEST(Tokenizer, TakesAMegabyteOfOneCharacter) {
     std::string text(1 << 20, c);
     EXPECT_EQ(tokenizer->decode(tokenizer->encode(text)), text);
   }
+}
+
+std::string json_error(const std::string& text) {
+  return error_of([&] { parse_tokenizer_json(text, "T"); });
+}
+
+TEST(TokenizerJson, NamesWhatIsDamaged) {
+  EXPECT_THAT(json_error(""), HasSubstr("T: "));
+  EXPECT_THAT(json_error("{\"model\": {"), HasSubstr("T: "));
+  EXPECT_THAT(json_error("[]"), HasSubstr("T must be an object, found an array"));
+  EXPECT_THAT(json_error("{}"), HasSubstr("T has no \"model\""));
+  EXPECT_THAT(json_error(R"({"model": {"type": "BPE", "vocab": {"a": 0, "a": 1}, "merges": []}})"),
+              HasSubstr("T: model.vocab has the token 'a' twice"));
+  EXPECT_THAT(json_error(R"({"model": {}, "model": {}})"), HasSubstr("model"));
+  EXPECT_THAT(json_error(R"({"model": {"type": "BPE", "vocab": {}, "merges": []},
+                             "normalizer": {"type": "Sequence", "normalizers": [{"type": "X"}]}})"),
+              HasSubstr("T: normalizer.normalizers[0] has the type 'X'"));
+  EXPECT_THAT(json_error(std::string(100, '[')), HasSubstr("T: "));
+}
+
+// Every shorter file is refused, and none ends the program.
+TEST(TokenizerJson, TruncatedFilesAreRefused) {
+  std::string text = read_file(std::string(kKjv) + "/tokenizer.json", 1 << 20);
+  for (std::size_t size = 0; size + 1 < text.size(); size += 997)
+    EXPECT_NE(json_error(text.substr(0, size)), "") << size;
+}
+
+TEST(TokenizerJson, PutsSpecialTokensAroundWhenAsked) {
+  auto tokenizer =
+      parse_tokenizer_json(R"({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []},
+      "added_tokens": [{"id": 1, "content": "<s>", "special": true}], "post_processor":
+      {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}],
+       "special_tokens": {"<s>": {"ids": [1]}}}})",
+                           "T");
+  EXPECT_THAT(tokenizer->encode("a"), ElementsAre(1, 0));
+  EXPECT_THAT(tokenizer->encode("a", {.add_special_tokens = false}), ElementsAre(0));
+  EXPECT_THAT(tokenizer->encode(""), ElementsAre(1));
+  EXPECT_EQ(tokenizer->vocab_size(), 2u);
+  EXPECT_EQ(tokenizer->decode({{0, 1, 0}}), "a a");  // without a decoder tokens are words
+}
+
+// The first token of a text has no space, in a stream as well; skipped tokens do not count.
+TEST(TokenizerJson, AStreamKnowsTheStartOfTheText) {
+  auto tokenizer = parse_tokenizer_json(R"({"model": {"type": "BPE", "merges": [],
+      "vocab": {"▁": 0, "a": 1, "▁b": 2, "<0xE2>": 3, "<0x98>": 4, "<0x83>": 5}},
+      "added_tokens": [{"id": 6, "content": "<s>", "special": true}],
+      "decoder": {"type": "Sequence", "decoders": [
+        {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"},
+        {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}})",
+                                        "T");
+  for (const Ids& ids :
+       {Ids{6, 2, 1, 2}, Ids{0, 1}, Ids{0, 0, 1}, Ids{3, 4, 5, 2}, Ids{2, 3, 4, 5}})
+    EXPECT_EQ(stream_of(*tokenizer, ids), tokenizer->decode(ids));
+  EXPECT_EQ(stream_of(*tokenizer, {6, 2, 1, 2}), "ba b");
+  StreamDecoder stream(*tokenizer);
+  EXPECT_EQ(stream.push(2), "b");
+  EXPECT_EQ(stream.push(2), " b");
+  EXPECT_EQ(stream.finish(), "");
+  EXPECT_EQ(stream.push(2), "b");  // a new text
+}
+
+// {1: "a", 255: "ab", 256: " ", 5: 0xE2, 6: 0x98 0x83}
+constexpr char kRwkvBytes[] =
+    "\x85\x01\xC4\x01"
+    "a\xCC\xFF\xC4\x02"
+    "ab\xCD\x01\x00\xA1 \x05\xC4\x01\xE2\x06\xC4\x02\x98\x83";
+const std::string kRwkv(kRwkvBytes, sizeof kRwkvBytes - 1);
+
+TEST(RwkvTokenizer, TakesTheLongestToken) {
+  auto tokenizer = parse_rwkv_tokenizer(kRwkv, "T");
+  EXPECT_THAT(tokenizer->encode("abaa ab"), ElementsAre(255, 1, 1, 256, 255));
+  EXPECT_THAT(tokenizer->encode("☃"), ElementsAre(5, 6));
+  EXPECT_EQ(tokenizer->vocab_size(), 257u);
+  EXPECT_EQ(tokenizer->decode({{255, 0, 256, 5, 6, 5}}), "ab ☃\uFFFD");
+  StreamDecoder stream(*tokenizer);
+  EXPECT_EQ(stream.push(5), "");
+  EXPECT_EQ(stream.push(6), "☃");
+  EXPECT_TRUE(tokenizer->is_special(0));
+  EXPECT_EQ(tokenizer->token_id("<|endoftext|>"), 0);
+  EXPECT_EQ(tokenizer->token_bytes(6), "\x98\x83");
+  EXPECT_THAT(error_of([&] { tokenizer->encode("abc"); }),
+              HasSubstr("T: no token begins with the byte 0x63, which the text has at 2"));
+}
+
+TEST(RwkvTokenizer, NamesWhatIsDamaged) {
+  auto error = [](const std::string& bytes) {
+    return error_of([&] { parse_rwkv_tokenizer(bytes, "T"); });
+  };
+  for (std::size_t size = 0; size < kRwkv.size(); size++)
+    EXPECT_THAT(error(kRwkv.substr(0, size)), HasSubstr("T: ")) << size;
+  EXPECT_THAT(error(kRwkv + "x"), HasSubstr("1 bytes after the last token"));
+  EXPECT_THAT(error("\x90"), HasSubstr("byte 0 is 0x90, expected a map"));
+  EXPECT_THAT(error("\x80"), HasSubstr("no tokens"));
+  EXPECT_THAT(error("\x82\x01\xA1"
+                    "a\x01\xA1"
+                    "b"),
+              HasSubstr("two tokens have the id 1"));
+  EXPECT_THAT(error("\xDF\xFF\xFF\xFF\xFF"), HasSubstr("ends early"));
 }
 
 }  // namespace
