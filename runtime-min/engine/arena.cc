@@ -42,4 +42,12 @@ Slice Arena::slice(std::size_t number) const {
   return {buffers_[place.block].get(), place.offset, place.bytes};
 }
 
+std::uint64_t checked_bytes(std::initializer_list<std::uint64_t> factors, const char* what) {
+  std::uint64_t bytes = 1;
+  for (std::uint64_t factor : factors)
+    if (__builtin_mul_overflow(bytes, factor, &bytes))
+      fail(ExitCode::kUnsupported, "{} would need more than 2^64 bytes", what);
+  return bytes;
+}
+
 }  // namespace mlc

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
@@ -31,6 +32,9 @@ class Arena {
   std::vector<std::unique_ptr<Buffer>> buffers_;
   std::uint64_t bytes_ = 0;
 };
+
+// Error(kUnsupported) where the product leaves 64 bits, as sizes that a user asks for may.
+std::uint64_t checked_bytes(std::initializer_list<std::uint64_t> factors, const char* what);
 
 // A part of a slice; offset and bytes count from its start.
 inline Slice part_of(const Slice& slice, std::uint64_t offset, std::uint64_t bytes) {

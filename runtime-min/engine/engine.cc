@@ -37,8 +37,8 @@ class RunningEngine : public Engine {
       : device_(device),
         check_values_(options.check_values),
         store_(model.folder.empty() ? random_params(model) : open_folder(model.folder)),
-        plan_(plan_forward(model.config)),
         weights_(*store_, model, device.info()),
+        plan_(plan_forward(model.config)),
         pass_(device.info(), plan_, weights_, options, default_context(model)) {
     if (options.slots == 0) fail(ExitCode::kUsage, "an engine needs at least one slot");
     info_.model_type = model.config.model_type();
@@ -289,8 +289,8 @@ class RunningEngine : public Engine {
   Device& device_;
   bool check_values_;
   std::unique_ptr<ParamStore> store_;
+  Weights weights_;  // before the plan: it bounds the number of layers
   ForwardPlan plan_;
-  Weights weights_;
   ForwardPass pass_;
   ModelInfo info_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, Recorded> programs_;

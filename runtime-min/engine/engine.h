@@ -62,7 +62,8 @@ struct EngineOptions {
   std::uint32_t context = 0;
   std::uint32_t slots = 1;  // sequences at a time
   KvFormat kv_format = KvFormat::kF16;
-  std::uint32_t prefill_rows = 64;  // longer calls are cut into pieces of this many rows
+  // Longer calls are cut into pieces of this many rows; 0: what suits the device.
+  std::uint32_t prefill_rows = 0;
   // Gives every layer without a window this one: a context that never ends. 0: as the model says.
   std::uint32_t window = 0;
   std::uint32_t sinks = 0;  // the first tokens stay visible beside a window

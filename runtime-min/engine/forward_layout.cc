@@ -12,6 +12,9 @@ namespace {
 // Of logits: more wanted rows than fit are run in several passes.
 constexpr std::uint64_t kLogitBytes = std::uint64_t{64} << 20;
 
+// Of a row: its elements are counted in 32 bits.
+constexpr std::uint64_t kMaxWidth = std::uint64_t{1} << 30;
+
 }  // namespace
 
 ForwardPass::ForwardPass(const DeviceInfo& device, const ForwardPlan& plan, Weights& weights,
@@ -130,7 +133,7 @@ void ForwardPass::find_experts(Weights& weights, Layer& layer) {
       layer.moe_down->k != width || layer.moe_down->n != hidden_)
     bad_input("the experts of {} and {} don't fit the {} outputs of {}", p.gate_up, p.down, experts,
               p.router);
-  if (p.top_k > experts)
+  if (p.top_k > experts || std::uint64_t{p.top_k} * std::max(2 * width, hidden_) > kMaxWidth)
     bad_input("{} experts are to be chosen of the {} of {}", p.top_k, experts, p.router);
   widths_.router = std::max(widths_.router, experts);
   widths_.top_k = std::max(widths_.top_k, p.top_k);
@@ -151,9 +154,11 @@ void ForwardPass::lay_out(const EngineOptions& options) {
   std::uint64_t widest =
       std::max({hidden_, w.qkv, w.attention, w.mid, w.moe_mid, w.top_k * hidden_, rope, w.router});
   std::uint64_t limit = std::min(device_.max_binding_bytes, device_.max_buffer_bytes);
+  // A GPU is filled by many rows; a CPU needs but enough to read weights seldom.
+  std::uint32_t rows_asked = options.prefill_rows;
+  if (rows_asked == 0) rows_asked = device_.is_cpu ? 64 : 512;
   std::uint64_t fit = std::max<std::uint64_t>(1, limit / (widest * sizeof(float)));
-  rows_ =
-      static_cast<std::uint32_t>(std::min<std::uint64_t>(std::max(1U, options.prefill_rows), fit));
+  rows_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(rows_asked, fit));
   std::uint64_t logits = std::min(limit, kLogitBytes) / (std::uint64_t{vocab_} * sizeof(float));
   wanted_ = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(logits, 1, rows_));
 
@@ -206,7 +211,8 @@ void ForwardPass::lay_out_cache(Layer& layer, std::size_t index, const EngineOpt
   }
   layer.capacity = static_cast<std::uint32_t>(capacity);
   std::uint64_t element = kv_format_ == KvFormat::kF16 ? 2 : 4;
-  std::uint64_t head = options.slots * capacity * p.head_dim * element;
+  std::uint64_t head =
+      checked_bytes({options.slots, capacity, p.head_dim, element}, "a cache of keys");
   std::uint64_t limit = std::min(device_.max_binding_bytes, device_.max_buffer_bytes);
   if (head > limit)
     fail(ExitCode::kUnsupported,

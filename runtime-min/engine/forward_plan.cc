@@ -80,6 +80,9 @@ class Planner {
     if (layer.heads % layer.kv_heads != 0)
       bad_input("{}: {} heads can't share {} key and value heads evenly", where_, layer.heads,
                 layer.kv_heads);
+    std::uint64_t all_heads = std::uint64_t{layer.heads} + 2 * std::uint64_t{layer.kv_heads};
+    if (all_heads * layer.head_dim > static_cast<std::uint64_t>(kMaxNumber))
+      bad_input("{}: {} heads of {} elements are too many", where_, all_heads, layer.head_dim);
     layer.qkv = text(a.qkv, scope);
     layer.q = text(a.q, scope);
     layer.k = text(a.k, scope);

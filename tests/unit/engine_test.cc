@@ -270,6 +270,11 @@ TEST_F(EngineTest, SaysWhatIsWrongWithAFolder) {
             "model.layers.0.mlp.gate_up_proj.weight has the shape [320, 64], expected [256, 64]");
   model.config = load_model_config(golden->folder, "auto");
 
+  // A hostile number of layers ends in an error, not in memory.
+  model.config.fields.set("num_hidden_layers", std::int64_t{1} << 30);
+  expect_in(refused(ExitCode::kBadInput), "num_hidden_layers");
+  model.config = load_model_config(golden->folder, "auto");
+
   // Before anything is uploaded.
   LimitedDevice small(open_cpu_device(), 1 << 30, 1 << 30, 400000);
   std::string message = error_of([&] { open(small, model, exact()); }, ExitCode::kUnsupported);
