@@ -175,7 +175,7 @@ if (command === "models") {
 } else {
   const file = path.join(rest[0], "tokenizer.json");
   const some = all.filter((_, i) => i % 4 === 0 || i > all.length - 250);
-  // These ask the library's own tables, which are of Unicode 8, 9 and 16; so only characters that all know are asked for.
+  // These ask tables of other versions of Unicode than ours; so only characters that all know are asked for.
   const old = assignedIn32();
   const byOtherTables = /Lowercase|StripAccents|Bert|Punctuation|Digits|pre-tokenizer Sequence|normalized|Word(Piece|Level)$/;
   const oldTexts = some.filter((text) => [...text].every((c) => old.has(c.codePointAt(0))));
@@ -183,7 +183,7 @@ if (command === "models") {
     if (rest[1] && !name.includes(rest[1])) continue;
     fs.writeFileSync(file, JSON.stringify(made));
     different += await compare(name, cli, Tokenizer, file, byOtherTables.test(name) ? oldTexts : some, {
-      // The library gives back added tokens in their normalized form since 0.22; before, and here, as they are spelled.
+      // The library gives back added tokens in their normalized form; older versions, and ours, as they are spelled.
       text: name !== "added tokens, normalized",
       // Which token is the last one, whose end of word is no space, is not known to a stream.
       stream: name !== "decoder BPEDecoder",
