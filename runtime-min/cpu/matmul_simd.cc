@@ -54,8 +54,7 @@ HWY_INLINE void add_block(const float* tile, const float* x, std::size_t x_strid
   for (; c + lanes <= count; c += lanes)
     step(c, [&](const float* from) HWY_ATTR { return hn::LoadU(d, from); });
   if (c < count) {
-    const auto mask = hn::FirstN(d, count - c);
-    step(c, [&](const float* from) HWY_ATTR { return hn::MaskedLoad(mask, d, from); });
+    step(c, [&](const float* from) HWY_ATTR { return load_first(d, from, count - c); });
   }
   for (std::size_t r = 0; r < kRowsAtOnce; r++)
     for (std::size_t m = 0; m < kX; m++)

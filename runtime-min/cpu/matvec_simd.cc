@@ -100,9 +100,11 @@ HWY_INLINE void multiply(const Operands& o, std::size_t begin, std::size_t end, 
   std::array<float, kRowsAtOnce * kXAtOnce> sums{};
   for (std::size_t row = begin; row < end;) {
     const std::size_t rows = end - row >= kRowsAtOnce ? kRowsAtOnce : 1;
-    for (std::size_t r = 0; grouped && r < rows; r++)
-      widen_scales(o.w.scale + (row + r) * scale_bytes, o.w.scale_format, groups,
-                   scales + r * scale_stride);
+    for (std::size_t r = 0; grouped && r < rows; r++) {
+      const std::byte* scale = o.w.scale + (row + r) * scale_bytes;
+      prefetch_range(scale + kScaleRowsAhead * scale_bytes, scale_bytes);
+      widen_scales(scale, o.w.scale_format, groups, scales + r * scale_stride);
+    }
     for (std::size_t first = 0; first < x_rows; first += kXAtOnce) {
       const std::size_t m = std::min(kXAtOnce, x_rows - first);
       if (rows == kRowsAtOnce)

@@ -37,6 +37,36 @@ using U = hn::RebindToUnsigned<F>;
 using VF = hn::Vec<F>;
 using VU = hn::Vec<U>;
 
+// The first `count` elements, 0 behind them; what lies there is not touched.
+template <class D>
+HWY_INLINE hn::Vec<D> load_first(D d, const hn::TFromD<D>* from, std::size_t count) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  return hn::MaskedLoad(hn::FirstN(d, count), d, from);
+#else
+  alignas(64) hn::TFromD<D> part[16] = {};
+  std::memcpy(part, from, count * sizeof(part[0]));
+  return hn::Load(d, part);
+#endif
+}
+
+// Formats of plain numbers.
+struct FloatF32 {
+  using T = float;
+  static HWY_INLINE VF load(const T* from) { return hn::LoadU(F(), from); }
+};
+struct FloatF16 {
+  using T = hwy::float16_t;
+  static HWY_INLINE VF load(const T* from) {
+    return hn::PromoteTo(F(), hn::LoadU(hn::Rebind<T, F>(), from));
+  }
+};
+struct FloatBF16 {
+  using T = hwy::bfloat16_t;
+  static HWY_INLINE VF load(const T* from) {
+    return hn::PromoteTo(F(), hn::LoadU(hn::Rebind<T, F>(), from));
+  }
+};
+
 struct FormatQ4 {
   static constexpr GroupLayout kLayout = kLayoutQ4;
 };
@@ -116,17 +146,43 @@ HWY_INLINE VF code_values(VF table, VU words) {
 #endif
 }
 
+// Memory needs about 100 ns to answer, and what stands in several rows at once, words here and
+// scales there, is more streams than the processor foresees: without being told, a core reads half
+// as fast as it computes. Words are asked for as many turns ahead (each of all the rows at once).
+constexpr std::size_t kTurnsAhead = 4;
+constexpr std::size_t kScaleRowsAhead = 32;
+
+HWY_INLINE void prefetch_range(const std::byte* from, std::size_t bytes) {
+  for (std::size_t at = 0; at < bytes; at += 64)
+    hwy::Prefetch(from + at);
+}
+
 // Scales of `groups` groups as float32, followed by zeros for a whole vector.
 HWY_INLINE void widen_scales(const std::byte* scale, ScaleFormat format, std::size_t groups,
                              float* out) {
   const F d;
   const std::size_t lanes = hn::Lanes(d);
   std::size_t i = 0;
-  if (format == ScaleFormat::kF16) {
-    const hn::Rebind<hwy::float16_t, F> dh;
-    const auto* halves = std::bit_cast<const hwy::float16_t*>(scale);
+  auto vectors = [&](auto load) HWY_ATTR {
     for (; i + lanes <= groups; i += lanes)
-      hn::StoreU(hn::PromoteTo(d, hn::LoadU(dh, halves + i)), d, out + i);
+      hn::StoreU(load(i), d, out + i);
+  };
+  switch (format) {
+    case ScaleFormat::kF32:
+      vectors([=](std::size_t at) HWY_ATTR {
+        return FloatF32::load(std::bit_cast<const FloatF32::T*>(scale) + at);
+      });
+      break;
+    case ScaleFormat::kF16:
+      vectors([=](std::size_t at) HWY_ATTR {
+        return FloatF16::load(std::bit_cast<const FloatF16::T*>(scale) + at);
+      });
+      break;
+    case ScaleFormat::kBF16:
+      vectors([=](std::size_t at) HWY_ATTR {
+        return FloatBF16::load(std::bit_cast<const FloatBF16::T*>(scale) + at);
+      });
+      break;
   }
   for (; i < groups; i++)
     out[i] = scale_value(scale, format, i);
@@ -169,7 +225,6 @@ HWY_INLINE void group_dot(const std::uint32_t* words, std::size_t row_words, con
   for (auto& row : total)
     for (VF& sum : row)
       sum = hn::Zero(d);
-  alignas(64) std::uint32_t tail[kRows][16] = {};
   for (std::size_t b = 0; b < layout.blocks; b++) {
     VU w[kRows];
     const std::size_t at = b * lanes;
@@ -177,13 +232,11 @@ HWY_INLINE void group_dot(const std::uint32_t* words, std::size_t row_words, con
       for (std::size_t r = 0; r < kRows; r++) {
         const std::uint32_t* from = words + r * row_words + at;
         w[r] = hn::LoadU(du, from);
-        // The same place of the rows that come next.
-        hwy::Prefetch(from + kRows * row_words);
+        hwy::Prefetch(from + kTurnsAhead * kRows * row_words);
       }
     } else {
       for (std::size_t r = 0; r < kRows; r++) {
-        std::memcpy(tail[r], words + r * row_words + at, (row_words - at) * sizeof(std::uint32_t));
-        w[r] = hn::Load(du, tail[r]);
+        w[r] = load_first(du, words + r * row_words + at, row_words - at);
       }
     }
     const float* x = xt + b * layout.steps * lanes;
@@ -217,24 +270,7 @@ HWY_INLINE void group_dot(const std::uint32_t* words, std::size_t row_words, con
       sums[r * kX + m] = hn::GetLane(hn::SumOfLanes(d, total[r][m]));
 }
 
-// Weights that are floats: elements in order, x as it is.
-struct FloatF32 {
-  using T = float;
-  static HWY_INLINE VF load(const T* from) { return hn::LoadU(F(), from); }
-};
-struct FloatF16 {
-  using T = hwy::float16_t;
-  static HWY_INLINE VF load(const T* from) {
-    return hn::PromoteTo(F(), hn::LoadU(hn::Rebind<T, F>(), from));
-  }
-};
-struct FloatBF16 {
-  using T = hwy::bfloat16_t;
-  static HWY_INLINE VF load(const T* from) {
-    return hn::PromoteTo(F(), hn::LoadU(hn::Rebind<T, F>(), from));
-  }
-};
-
+// The same for weights that are plain numbers, with x as it is.
 template <class Float, std::size_t kRows, std::size_t kX>
 HWY_INLINE void float_dot(const typename Float::T* weights, std::size_t k, const float* x,
                           std::size_t x_stride, float* sums) {
@@ -258,14 +294,12 @@ HWY_INLINE void float_dot(const typename Float::T* weights, std::size_t k, const
     }
   }
   if (c < k) {
-    alignas(64) float x_tail[16] = {};
     alignas(64) typename Float::T w_tail[16] = {};
     for (std::size_t r = 0; r < kRows; r++) {
       std::memcpy(w_tail, weights + r * k + c, (k - c) * sizeof(w_tail[0]));
       const VF value = Float::load(w_tail);
       for (std::size_t m = 0; m < kX; m++) {
-        std::copy_n(x + m * x_stride + c, k - c, x_tail);
-        total[r][m] = hn::MulAdd(value, hn::Load(d, x_tail), total[r][m]);
+        total[r][m] = hn::MulAdd(value, load_first(d, x + m * x_stride + c, k - c), total[r][m]);
       }
     }
   }

@@ -44,13 +44,8 @@ void widen_group_row(const std::uint32_t* words, std::size_t row_words, const fl
   const VF table = code_table<Format>();
   const VF zero = hn::Set(d, MLC_CODE_TABLE ? 0.0f : Format::kLayout.zero);
   for (std::size_t at = first / kCodes; at * kCodes < first + count; at += lanes) {
-    alignas(64) std::uint32_t tail[16] = {};
-    const std::uint32_t* from = words + at;
-    if (at + lanes > row_words) {
-      std::memcpy(tail, from, (row_words - at) * sizeof(std::uint32_t));
-      from = tail;
-    }
-    const VU w = hn::LoadU(du, from);
+    const VU w = at + lanes <= row_words ? hn::LoadU(du, words + at)
+                                         : load_first(du, words + at, row_words - at);
     const VF scale = spread(scales + at / 4);
     for (std::size_t v = 0; v < kCodes; v++) {
       const auto index = hn::SetTableIndices(d, kOrder.word[v].data());
