@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/error.h"
 #include "runtime-min/chat/philox.h"
@@ -103,9 +102,12 @@ std::uint32_t Sampler::draw(std::span<const float> logits, float largest) {
       if (reached > random * sum) return static_cast<std::uint32_t>(i);
     }
   }
-  // A heap gives the most probable tokens one by one; mostly a few of them are enough.
-  order_.resize(logits.size());
-  std::iota(order_.begin(), order_.end(), 0u);
+  // Tokens below this sum up to less than what top_p leaves out, so they are left out; mostly that
+  // is nearly all. A heap gives the most probable of the others one by one.
+  double least = (1 - options_.top_p) * sum / static_cast<double>(weights_.size());
+  order_.clear();
+  for (std::size_t i = 0; i < weights_.size(); i++)
+    if (weights_[i] >= least) order_.push_back(static_cast<std::uint32_t>(i));
   auto later = [&](std::uint32_t a, std::uint32_t b) {
     return weights_[a] < weights_[b] || (weights_[a] == weights_[b] && a > b);
   };
