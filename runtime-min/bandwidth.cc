@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint64_t kBufferBytes = std::uint64_t{256} << 20;
 constexpr std::uint32_t kWidth = 4096;  // elements in a row
 constexpr std::uint64_t kRowBytes = kWidth * 4;
-constexpr unsigned kLeastRuns = 5, kMostRuns = 50;
+constexpr unsigned kLeastRuns = 3, kMostRuns = 50;
 constexpr double kSeconds = 0.5;
 
 }  // namespace

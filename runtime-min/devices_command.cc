@@ -38,7 +38,7 @@ std::string text_of(const Row& row) {
   const DeviceInfo& info = row.device.info;
   std::string text = fmt::format("{}: {}\n", row.device.id, printable(info.name));
   auto line = [&](std::string_view name, const std::string& value) {
-    if (!value.empty()) text += fmt::format("  {:<20}{}\n", name, printable(value, 1000));
+    if (!value.empty()) text += fmt::format("  {:<24} {}\n", name, printable(value, 1000));
   };
   line("driver", info.driver);
   line("computes on", info.is_cpu ? "the processor" : "a GPU");
