@@ -1,6 +1,5 @@
 // Weights::upload: from the shards to the device, once, in pieces of 16 MiB.
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "base/half.h"
@@ -12,13 +11,13 @@ namespace {
 // The runtime's share of host memory is two of these.
 constexpr std::uint64_t kPiece = std::uint64_t{16} << 20;
 
+// Stored elements of a vector or a matrix, which are float32 or halves.
 void widen(const Record& record, std::span<const std::byte> from, float* to) {
-  bool is_f16 = record.dtype == DType::kF16;
-  if (!is_f16 && from.size() == record.nbytes && record.dtype == DType::kF32 &&
-      record.format == RecordFormat::kRaw) {
+  if (record.dtype == DType::kF32 && record.format == RecordFormat::kRaw) {
     std::memcpy(to, from.data(), from.size());
     return;
   }
+  bool is_f16 = record.dtype == DType::kF16;
   for (std::size_t i = 0; i < from.size() / 2; i++) {
     std::uint16_t half = 0;
     std::memcpy(&half, from.data() + 2 * i, 2);

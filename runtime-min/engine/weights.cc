@@ -20,7 +20,16 @@ std::uint64_t stored_size(const Record& record) {
   return halved ? 2 : size_of(record.dtype);
 }
 
+// Kernels count rows and columns in 32 bits.
+constexpr std::int64_t kMaxSide = std::numeric_limits<std::int32_t>::max();
+
 }  // namespace
+
+void Matrix::set_shape(const std::vector<std::int64_t>& shape) {
+  k = static_cast<std::uint32_t>(shape.back());
+  n = static_cast<std::uint32_t>(shape[shape.size() - 2]);
+  experts = shape.size() == 3 ? static_cast<std::uint32_t>(shape[0]) : 0;
+}
 
 Weights::Weights(const ParamStore& store, const LoadedModel& model, const DeviceInfo& device)
     : store_(store),
@@ -30,8 +39,12 @@ Weights::Weights(const ParamStore& store, const LoadedModel& model, const Device
   std::vector<std::string> missing;
   for (ParamSpec& spec : expand_params(model.config, name_of(quantization_.kind))) {
     std::uint64_t elements = 1;
-    for (std::int64_t side : spec.shape)
+    for (std::int64_t side : spec.shape) {
+      if (side > kMaxSide)
+        bad_input("{}: the param {} would be {}", printable(where_), spec.name,
+                  shape_text(spec.shape));
       elements *= static_cast<std::uint64_t>(side);
+    }
     params_ += elements;
     std::string module = spec.name.substr(0, spec.name.rfind('.'));
     if (store.find(spec.name) == nullptr && store.find(module + ".q_weight") == nullptr)
@@ -62,7 +75,7 @@ const Record& Weights::require(const std::string& name, const std::vector<std::i
                 shape_text(found), shape_text(expected));
   }
   for (std::int64_t side : record->shape)
-    if (side < 1 || side > std::numeric_limits<std::int32_t>::max())
+    if (side < 1 || side > kMaxSide)
       bad_input("{}: the param {} has the shape {}", printable(where_), name,
                 shape_text(record->shape));
   take(*record);
@@ -77,49 +90,19 @@ const Matrix& Weights::plan_matrix(const std::string& module, std::size_t rank) 
   auto known = matrix_of_.find(module);
   if (known != matrix_of_.end()) return *known->second;
   Matrix matrix{.module = module};
-  auto spec = specs_.find(module + ".weight");
-  const std::vector<std::int64_t>* shape = spec == specs_.end() ? nullptr : &spec->second.shape;
-  bool symbolic = spec != specs_.end() && spec->second.symbolic_rows;
+  auto found = specs_.find(module + ".weight");
+  const ParamSpec* spec = found == specs_.end() ? nullptr : &found->second;
   if (store_.find(module + ".q_weight") != nullptr) {
-    if (shape == nullptr || shape->size() != rank)
+    if (spec == nullptr || spec->shape.size() != rank)
       bad_input("{}: {}.q_weight is no param of this model", printable(where_), module);
-    if (quantization_.kind != QuantKind::kGroup)
-      bad_input("{}: {}.q_weight is there, which {} does not make", printable(where_), module,
-                quantization_.name);
-    matrix.k = static_cast<std::uint32_t>(shape->back());
-    matrix.n = static_cast<std::uint32_t>((*shape)[rank - 2]);
-    if (rank == 3) matrix.experts = static_cast<std::uint32_t>((*shape)[0]);
-    // Only linear params are turned, and rows that the config leaves open are those of the folder.
-    matrix.turned = quantization_.layout == Layout::kKN && spec->second.kind == ParamKind::kLinear;
-    auto packed = [&](std::size_t width) {
-      std::vector<std::int64_t> dims = *shape;
-      dims.back() = static_cast<std::int64_t>(width);
-      if (matrix.turned) std::reverse(dims.begin(), dims.end());
-      return dims;
-    };
-    if (symbolic) {
-      const std::vector<std::int64_t>& found = store_.find(module + ".q_weight")->shape;
-      if (found.size() == rank && found[matrix.turned ? 1 : 0] > 0)
-        matrix.n = static_cast<std::uint32_t>(found[matrix.turned ? 1 : 0]);
-    }
-    auto expect = [&](std::size_t width) {
-      std::vector<std::int64_t> dims = packed(width);
-      if (symbolic) dims[matrix.turned ? 1 : 0] = matrix.n;
-      return dims;
-    };
-    std::vector<std::int64_t> words = expect(words_per_row(quantization_, matrix.k));
-    std::vector<std::int64_t> groups = expect(groups_per_row(quantization_, matrix.k));
-    matrix.weight = &require(module + ".q_weight", &words, false);
-    matrix.scale = &require(module + ".q_scale", &groups, false);
-    plan_groups(matrix);
+    plan_groups(matrix, *spec);
   } else {
-    const Record& record = require(module + ".weight", shape, symbolic);
+    const Record& record = require(module + ".weight", spec == nullptr ? nullptr : &spec->shape,
+                                   spec != nullptr && spec->symbolic_rows);
     if (record.shape.size() != rank)
       bad_input("{}: the param {} has the shape {}, expected {} dimensions", printable(where_),
                 record.name, shape_text(record.shape), rank);
-    matrix.k = static_cast<std::uint32_t>(record.shape.back());
-    matrix.n = static_cast<std::uint32_t>(record.shape[rank - 2]);
-    if (rank == 3) matrix.experts = static_cast<std::uint32_t>(record.shape[0]);
+    matrix.set_shape(record.shape);
     plan_plain(matrix, record);
   }
   split(matrix);
@@ -152,7 +135,27 @@ void Weights::plan_plain(Matrix& matrix, const Record& record) const {
   matrix.row_bytes = std::uint64_t{matrix.k} * (matrix.widened ? 4 : size);
 }
 
-void Weights::plan_groups(Matrix& matrix) const {
+void Weights::plan_groups(Matrix& matrix, const ParamSpec& spec) {
+  if (quantization_.kind != QuantKind::kGroup)
+    bad_input("{}: {}.q_weight is there, which {} does not make", printable(where_), matrix.module,
+              quantization_.name);
+  // Only linear params are turned.
+  matrix.turned = quantization_.layout == Layout::kKN && spec.kind == ParamKind::kLinear;
+  std::vector<std::int64_t> shape = spec.shape;
+  if (spec.symbolic_rows) {
+    // Rows that the config leaves open are those of the folder.
+    const std::vector<std::int64_t>& rows = store_.find(matrix.module + ".q_weight")->shape;
+    if (rows.size() == 2) shape[0] = rows[matrix.turned ? 1 : 0];
+  }
+  matrix.set_shape(shape);
+  auto require_packed = [&](const char* end, std::size_t width) {
+    std::vector<std::int64_t> packed = shape;
+    packed.back() = static_cast<std::int64_t>(width);
+    if (matrix.turned) std::reverse(packed.begin(), packed.end());
+    return &require(matrix.module + end, &packed, false);
+  };
+  matrix.weight = require_packed(".q_weight", words_per_row(quantization_, matrix.k));
+  matrix.scale = require_packed(".q_scale", groups_per_row(quantization_, matrix.k));
   if (matrix.weight->dtype != DType::kU32 || !is_float(matrix.scale->dtype))
     bad_input("{}: {}.q_weight is {} with scales of {}, expected uint32 and floats",
               printable(where_), matrix.module, name_of(matrix.weight->dtype),

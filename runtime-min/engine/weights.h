@@ -57,6 +57,7 @@ struct Matrix {
   const Vector* bias = nullptr;  // null: none
 
   bool quantized() const { return scale != nullptr; }
+  void set_shape(const std::vector<std::int64_t>& shape);  // [n, k] or [experts, n, k]
 };
 
 class Weights {
@@ -85,7 +86,7 @@ class Weights {
                         bool symbolic_rows);
   const Matrix& plan_matrix(const std::string& module, std::size_t rank);
   void plan_plain(Matrix& matrix, const Record& record) const;
-  void plan_groups(Matrix& matrix) const;
+  void plan_groups(Matrix& matrix, const ParamSpec& spec);
   void split(Matrix& matrix);
   void upload_rows(Device& device, const Matrix& matrix, const MatrixPart& part, bool scales,
                    Reporter& reporter);
