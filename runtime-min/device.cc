@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "runtime-min/cpu/cpu_device.h"
 #include "runtime-min/opencl/opencl_device.h"
+#include "runtime-min/vulkan/vulkan_device.h"
 
 namespace mlc {
 namespace {
@@ -21,9 +22,9 @@ struct Backend {
   std::vector<FoundDevice> (*list)(std::vector<std::string>* missing);
 };
 
-// To add a backend is to add a row. Vulkan and OpenCL stand before the CPU in the order of `auto`:
-//   {"vulkan", true, open_vulkan, list_vulkan},
+// To add a backend is to add a row. Vulkan and OpenCL stand before the CPU in the order of `auto`.
 constexpr Backend kBackends[] = {
+    {"vulkan", true, open_vulkan, list_vulkan},
     {"opencl", true, open_opencl, list_opencl},
     {"cpu", false, [](std::optional<int>, const DeviceOptions& o) { return open_cpu(o); },
      [](std::vector<std::string>*) { return std::vector{describe_cpu()}; }},
