@@ -101,7 +101,7 @@ void main() {
         decode(weight[row * WORDS + block], 0u);
       }
       float s = GROUPED ? scale_at(row * GROUPS + block) : 1.0;
-      [[unroll]] for (uint c = 0u; c < COLUMNS; c++) {
+      for (uint c = 0u; c < COLUMNS; c++) {
         // sum (code - zero) x = sum code x - zero sum x.
         float d = FORMAT == kQ4 ? -7.0 * x_sum[c] : FORMAT == kQ3 ? -3.0 * x_sum[c] : 0.0;
         [[unroll]] for (uint i = 0u; i < BLOCK; i++) d += ws[i] * xs[c * BLOCK + i];

@@ -163,6 +163,7 @@ std::unique_ptr<VulkanBuffer> Memory::make(std::uint64_t bytes, BufferUse use,
     vk.vkDestroyBuffer(context_.device(), handle, nullptr);
     throw;
   }
+  if (always_stage_ && use == BufferUse::kDevice) buffer->hide();
   zero(*buffer, timeout);
   return buffer;
 }
@@ -183,7 +184,7 @@ void Memory::begin(VkCommandBuffer commands) {
 }
 
 void Memory::zero(const VulkanBuffer& buffer, std::chrono::seconds timeout) {
-  if (buffer.mapped() != nullptr && !always_stage_) {
+  if (buffer.mapped() != nullptr) {
     std::memset(buffer.mapped(), 0, buffer.padded());
     return;
   }
@@ -212,7 +213,7 @@ void Memory::finish(Stage& stage, std::chrono::seconds timeout) {
 void Memory::write(const VulkanBuffer& buffer, std::uint64_t offset,
                    std::span<const std::byte> bytes, std::chrono::seconds timeout) {
   if (bytes.empty()) return;
-  if (buffer.mapped() != nullptr && !always_stage_) {
+  if (buffer.mapped() != nullptr) {
     std::memcpy(buffer.mapped() + offset, bytes.data(), bytes.size());
     return;
   }
@@ -240,7 +241,7 @@ void Memory::write(const VulkanBuffer& buffer, std::uint64_t offset,
 void Memory::read(const VulkanBuffer& buffer, std::uint64_t offset, std::span<std::byte> bytes,
                   std::chrono::seconds timeout) {
   if (bytes.empty()) return;
-  if (buffer.mapped() != nullptr && !always_stage_) {
+  if (buffer.mapped() != nullptr) {
     std::memcpy(bytes.data(), buffer.mapped() + offset, bytes.size());
     return;
   }

@@ -36,9 +36,11 @@ class VulkanBuffer : public Buffer {
   VkBuffer handle() const { return handle_; }
   // bytes(), rounded up so that the last vector of a slice can be read.
   std::uint64_t padded() const { return padded_; }
+  // Null: the host can't see it, or is to act so.
   std::byte* mapped() const {
-    return block_->mapped == nullptr ? nullptr : block_->mapped + offset_;
+    return block_->mapped == nullptr || hidden_ ? nullptr : block_->mapped + offset_;
   }
+  void hide() { hidden_ = true; }
 
  private:
   VulkanContext& context_;
@@ -46,6 +48,7 @@ class VulkanBuffer : public Buffer {
   VkBuffer handle_;
   std::shared_ptr<MemoryBlock> block_;
   std::uint64_t offset_;
+  bool hidden_ = false;
 };
 
 class Memory {
@@ -61,7 +64,7 @@ class Memory {
              std::chrono::seconds timeout);
   void read(const VulkanBuffer& buffer, std::uint64_t offset, std::span<std::byte> bytes,
             std::chrono::seconds timeout);
-  // For tests: the host sees no device buffer, as on a discrete GPU.
+  // For tests: the host sees no device buffer that is made from now on, as on a discrete GPU.
   void always_stage(bool always) { always_stage_ = always; }
 
  private:

@@ -62,8 +62,8 @@ const char* result_name(VkResult result) {
 }  // namespace
 
 const VulkanLibrary& vulkan_library() {
-  static const VulkanLibrary library = open_library();
-  return library;
+  static const VulkanLibrary kLibrary = open_library();
+  return kLibrary;
 }
 
 InstanceFunctions load_instance_functions(VkInstance instance) {

@@ -137,9 +137,7 @@ std::uint64_t blocks_of(const Dispatch& d) {
   }
 }
 bool eight_rows(const Traits&, const Dispatch& d) { return blocks_of(d) * 9 < kMostIterations; }
-bool eight_by_four(const Traits&, const Dispatch& d) {
-  return blocks_of(d) * 13 < kMostIterations;
-}
+bool eight_by_four(const Traits&, const Dispatch& d) { return blocks_of(d) * 45 < kMostIterations; }
 Launch one_column(const Traits& t, const Dispatch& d) {
   return lanes_launch(d, eight_rows(t, d) ? 8 : 1, 1);
 }
@@ -150,9 +148,10 @@ bool x_is_uniform(const Traits& t, const Dispatch& d) {
   const std::uint64_t offset = is_moe(d) ? 0 : word(d, 8);
   const std::uint64_t x_rows =
       is_moe(d) ? std::uint64_t{word(d, 7)} * (word(d, 6) != 0 ? word(d, 5) : 1) : word(d, 6);
-  if (x_rows == 0 || x_aligned(d) == 0 || word(d, 2) % 4 != 0 ||
-      blocks_of(d) * 9 >= kMostIterations)
-    return false;
+  // The shader reads whole vectors of it only.
+  const bool grouped = word(d, 0) >= static_cast<std::uint32_t>(WeightFormat::kQ4);
+  const std::uint32_t unit = grouped || WeightFormat{word(d, 0)} == WeightFormat::kF32 ? 4 : 8;
+  if (x_rows == 0 || x_aligned(d) == 0 || word(d, 2) % unit != 0 || !eight_rows(t, d)) return false;
   const std::uint64_t stride = is_moe(d) ? word(d, 8) : word(d, 7);
   return (offset + (x_rows - 1) * stride + word(d, 2)) * 4 <= t.max_uniform_bytes;
 }

@@ -21,7 +21,8 @@ std::vector<FoundDevice> list_vulkan(std::vector<std::string>* missing);
 struct VulkanHooks {
   // Taken wherever it applies, instead of the first.
   std::string variant;
-  // Device buffers are written and read through the staging ring even if the host can see them.
+  // Device buffers made from then on are copied through the staging ring, as if the host could not
+  // see them.
   bool stage = false;
 };
 void set_vulkan_hooks(Device& device, VulkanHooks hooks);
