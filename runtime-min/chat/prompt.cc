@@ -8,11 +8,25 @@
 namespace mlc {
 namespace {
 
-std::string filled(std::string text, std::string_view placeholder, std::string_view by) {
-  for (std::size_t at = text.find(placeholder); at != std::string::npos;
-       at = text.find(placeholder, at + by.size()))
-    text.replace(at, placeholder.size(), by);
-  return text;
+// A hostile template could ask for more copies of a message than memory holds.
+constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
+
+void append(std::string& text, std::string_view more) {
+  if (more.size() > kMaxBytes - text.size())
+    bad_input("the prompt would have more than {} bytes", kMaxBytes);
+  text += more;
+}
+
+// `text` with `by` in every place of the placeholder.
+std::string filled(std::string_view text, std::string_view placeholder, std::string_view by) {
+  std::string result;
+  for (;;) {
+    std::size_t at = text.find(placeholder);
+    append(result, text.substr(0, at));
+    if (at == std::string_view::npos) return result;
+    append(result, by);
+    text.remove_prefix(at + placeholder.size());
+  }
 }
 
 // What a model thought aloud before its answer is left out of the history.
@@ -132,15 +146,19 @@ std::string render_prompt(const PromptTemplate& words, const std::vector<PromptM
     const PromptMessage& message = messages[i];
     const SpeakerWords& speaker = words_of(words, message.speaker);
     bool is_assistant = message.speaker == Speaker::kAssistant;
-    if (!role_is_written) text += speaker.role + words.role_content_sep;
+    if (!role_is_written) {
+      append(text, speaker.role);
+      append(text, words.role_content_sep);
+    }
     role_is_written = false;
     std::string_view content = message.content;
     if (is_assistant && words.strip_reasoning_in_history) content = without_reasoning(content);
-    text += filled(speaker.around, speaker.placeholder, content);
-    text += is_assistant ? words.separators.back() : words.separators.front();
+    append(text, filled(speaker.around, speaker.placeholder, content));
+    append(text, is_assistant ? words.separators.back() : words.separators.front());
   }
-  text += words.assistant.role + words.role_empty_sep;
-  return filled(std::move(text), "{function_string}", "");  // no tools are offered
+  append(text, words.assistant.role);
+  append(text, words.role_empty_sep);
+  return filled(text, "{function_string}", "");  // no tools are offered
 }
 
 }  // namespace mlc

@@ -49,7 +49,7 @@ struct PromptMessage {
 
 // What MLC makes of the conversation (genconfig/conv_template.h, render_conversation), ending with
 // the assistant's role, without the tokens of system_prefix_tokens. A system message stands first.
-// Error(kUsage) for a role that the template does not know.
+// Error(kUsage) for a role that the template does not know, Error(kBadInput) beyond 64 MiB.
 std::string render_prompt(const PromptTemplate& words, const std::vector<PromptMessage>& messages);
 
 }  // namespace mlc

@@ -103,5 +103,15 @@ TEST(PromptTemplate, SaysWhatIsWrong) {
   EXPECT_NE(with("system_template", Json(1)).find("system_template"), std::string::npos);
 }
 
+// 2^20 copies of 2^20 bytes.
+TEST(Prompt, IsBounded) {
+  PromptTemplate words = read_prompt_template(config_of(*find_conv_template("chatml")), "config");
+  words.system_template.clear();
+  for (int i = 0; i < 1 << 20; i++)
+    words.system_template += "{system_message}";
+  words.system_message.assign(1 << 20, 'x');
+  EXPECT_THROW(render_prompt(words, {}), Error);
+}
+
 }  // namespace
 }  // namespace mlc
