@@ -10,6 +10,7 @@
 #include "runtime-min/cpu/cpu_pool.h"
 #include "runtime-min/cpu/cpu_program.h"
 #include "runtime-min/cpu/fast.h"
+#include "runtime-min/kernels/check_dispatch.h"
 
 namespace mlc {
 namespace {
@@ -57,13 +58,16 @@ class CpuDevice : public Device {
   std::unique_ptr<Program> record(std::vector<Dispatch> dispatches) override {
     std::vector<const CpuKernel*> kernels;
     for (const Dispatch& dispatch : dispatches) {
-      for (const Slice& slice : dispatch.buffers)
-        if (slice.buffer != nullptr) {
+      Extents bound{};
+      for (std::size_t i = 0; i < kMaxBuffers; i++)
+        if (const Slice& slice = dispatch.buffers[i]; slice.buffer != nullptr) {
           place(*slice.buffer, slice.offset, slice.bytes);
+          bound[i] = slice.bytes;
           if (slice.offset % kSliceAlignment != 0)
             fail(ExitCode::kBug, "cpu: {}: a slice begins at byte {}, not at a multiple of {}",
                  dispatch.label, slice.offset, kSliceAlignment);
         }
+      check_dispatch(dispatch.kernel, dispatch.words, bound, dispatch.label.c_str());
       kernels.push_back(choose_(dispatch).kernel);
     }
     return std::make_unique<CpuProgram>(std::move(dispatches), kernels, pool_.threads());
