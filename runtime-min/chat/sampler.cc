@@ -9,8 +9,8 @@
 namespace mlc {
 namespace {
 
-// MLC's: a lower temperature takes the largest, so that nothing is divided by almost nothing.
-constexpr double kLeastTemperature = 1e-5;
+// MLC's: up to this temperature the largest is taken, so that nothing is divided by almost nothing.
+constexpr double kMostGreedyTemperature = 1e-5;
 
 std::uint32_t index_of_largest(std::span<const float> logits) {
   return static_cast<std::uint32_t>(std::max_element(logits.begin(), logits.end()) -
@@ -53,7 +53,7 @@ void Sampler::restart() {
 }
 
 bool Sampler::takes_largest() const {
-  return (options_.temperature < kLeastTemperature || options_.top_p == 0) &&
+  return (options_.temperature <= kMostGreedyTemperature || options_.top_p == 0) &&
          options_.presence_penalty == 0 && options_.frequency_penalty == 0 &&
          options_.repetition_penalty == 1;
 }
@@ -64,7 +64,7 @@ std::uint32_t Sampler::next(std::span<const float> logits) {
   std::span<const float> changed = with_penalties(logits);
   std::uint32_t token = index_of_largest(changed);
   // A row of nothing but -inf has no probabilities, and +inf is all of them.
-  if (options_.temperature >= kLeastTemperature && options_.top_p > 0 &&
+  if (options_.temperature > kMostGreedyTemperature && options_.top_p > 0 &&
       std::isfinite(changed[token]))
     token = draw(changed, changed[token]);
   accept(token);
