@@ -85,7 +85,7 @@ ExitCode run(const Arguments& arguments, bool has_text, bool has_decode,
   Json tokens = Json::array();
   for (std::int32_t id : ids) {
     numbers.push(std::int64_t{id});
-    tokens.push(*tokenizer->token_text(id));
+    tokens.push(tokenizer->token_text(id).value_or(""));
   }
   context.print(
       dump_json(Json::object().set("ids", std::move(numbers)).set("tokens", std::move(tokens))) +

@@ -4,6 +4,12 @@
 
 namespace mlc {
 
+void check_growth(std::size_t before, std::size_t after) {
+  constexpr std::size_t kMost = std::size_t{1} << 28;
+  if (after > kMost && after / 8 > before)
+    bad_input("the tokenizer's replacements make more than {} bytes of {}", kMost, before);
+}
+
 std::vector<Match> TextPattern::cut(std::string_view text) const {
   if (pattern_) return pattern_->cut(text);
   std::vector<Match> pieces;
@@ -21,9 +27,11 @@ std::vector<Match> TextPattern::cut(std::string_view text) const {
 
 std::string TextPattern::replace(std::string_view text, std::string_view content) const {
   std::string out;
-  for (const Match& piece : cut(text))
+  for (const Match& piece : cut(text)) {
     out +=
         piece.matched ? content : text.substr(piece.span.begin, piece.span.end - piece.span.begin);
+    check_growth(text.size(), out.size());
+  }
   return out;
 }
 

@@ -18,12 +18,16 @@ class TextPattern {
   explicit TextPattern(Pattern pattern) : pattern_(std::move(pattern)) {}
 
   std::vector<Match> cut(std::string_view text) const;
+  // Error(kBadInput): far more text than before, as hostile replacements of replacements make.
   std::string replace(std::string_view text, std::string_view content) const;
 
  private:
   std::string literal_;  // not empty when there is no pattern
   std::optional<Pattern> pattern_;
 };
+
+// Replacements may make a text longer, within limits: Error(kBadInput) beyond 8 times and 256 MiB.
+void check_growth(std::size_t before, std::size_t after);
 
 // A bare string is taken too, as a text. An empty text is Error(kBadInput).
 TextPattern pattern_of(const JsonNode& node);

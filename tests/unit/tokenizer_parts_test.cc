@@ -123,6 +123,17 @@ TEST(Normalizer, PrependAndReplace) {
             "Ab");
 }
 
+// Each makes the text about a thousand times longer.
+TEST(Normalizer, ReplacementsOfReplacementsEnd) {
+  std::string json = R"({"type": "Sequence", "normalizers": [)";
+  for (int i = 0; i < 40; i++)
+    json += std::string(i == 0 ? "" : ",") +
+            R"({"type": "Replace", "pattern": {"String": "aaaa"}, "content": ")" +
+            std::string(4096, 'a') + "\"}";
+  EXPECT_THAT(error_of([&] { normalized(json + "]}", "aaaa"); }),
+              HasSubstr("replacements make more than 268435456 bytes"));
+}
+
 TEST(Normalizer, Bert) {
   EXPECT_EQ(normalized(R"({"type": "BertNormalizer"})", "É\u00AD一\tB"), "e 一  b");
   EXPECT_EQ(normalized(R"({"type": "BertNormalizer", "lowercase": false})", "É"), "É");
