@@ -2,8 +2,8 @@
 //
 // Codes of a group format are taken from a vector of words by shifting: code j of word l belongs to
 // column C l + j (C codes to a word), so the x that it meets is laid out before as xt[j][l] = x[C l
-// + j], block by block of as many words as a vector has lanes. bf16 is the same with two "codes".
-// One vector holds whole groups (4 words each), whose scales are spread over their lanes.
+// + j], block by block of as many words as a vector has lanes. A vector holds whole groups (4 words
+// each), whose scales are spread over their lanes.
 #if defined(MLC_ROW_DOT_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef MLC_ROW_DOT_INL_H
 #undef MLC_ROW_DOT_INL_H
@@ -11,68 +11,14 @@
 #define MLC_ROW_DOT_INL_H
 #endif
 
-#include <algorithm>
-#include <cstring>
-
 #include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
-#include "runtime-min/cpu/weights.h"
-
-// With AVX-512 one instruction turns 16 codes into floats, and looks at their lowest four bits
-// only.
-#undef MLC_CODE_TABLE
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-#define MLC_CODE_TABLE 1
-#else
-#define MLC_CODE_TABLE 0
-#endif
+#include "runtime-min/cpu/weight_vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace mlc::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-using F = hn::CappedTag<float, 16>;
-using U = hn::RebindToUnsigned<F>;
-using VF = hn::Vec<F>;
-using VU = hn::Vec<U>;
-
-// The first `count` elements, 0 behind them; what lies there is not touched.
-template <class D>
-HWY_INLINE hn::Vec<D> load_first(D d, const hn::TFromD<D>* from, std::size_t count) {
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
-  return hn::MaskedLoad(hn::FirstN(d, count), d, from);
-#else
-  alignas(64) hn::TFromD<D> part[16] = {};
-  std::memcpy(part, from, count * sizeof(part[0]));
-  return hn::Load(d, part);
-#endif
-}
-
-// Formats of plain numbers.
-struct FloatF32 {
-  using T = float;
-  static HWY_INLINE VF load(const T* from) { return hn::LoadU(F(), from); }
-};
-struct FloatF16 {
-  using T = hwy::float16_t;
-  static HWY_INLINE VF load(const T* from) {
-    return hn::PromoteTo(F(), hn::LoadU(hn::Rebind<T, F>(), from));
-  }
-};
-struct FloatBF16 {
-  using T = hwy::bfloat16_t;
-  static HWY_INLINE VF load(const T* from) {
-    return hn::PromoteTo(F(), hn::LoadU(hn::Rebind<T, F>(), from));
-  }
-};
-
-struct FormatQ4 {
-  static constexpr GroupLayout kLayout = kLayoutQ4;
-};
-struct FormatQ3 {
-  static constexpr GroupLayout kLayout = kLayoutQ3;
-};
 
 // What x looks like to a format: blocks of `steps` vectors, each with `columns` elements.
 struct XLayout {
@@ -119,33 +65,6 @@ void transpose_x(const float* x, std::size_t k, float* xt) {
   }
 }
 
-// The table of the codes' values (an index into it may have bits of the next code above its own),
-// or nothing.
-template <class Format>
-HWY_INLINE VF code_table() {
-  const F d;
-  alignas(64) float values[16];
-  for (std::uint32_t i = 0; i < 16; i++)
-    values[i] = static_cast<float>(i & ((1u << Format::kLayout.bits) - 1)) - Format::kLayout.zero;
-  return MLC_CODE_TABLE ? hn::Load(d, values) : hn::Zero(d);
-}
-
-// The values of the lowest codes of words: with the zero taken off, or not (x_layout).
-template <class Format>
-HWY_INLINE VF code_values(VF table, VU words) {
-#if MLC_CODE_TABLE
-  const F d;
-  if (HWY_IS_DEBUG_BUILD) words = hn::And(words, hn::Set(U(), 15));  // or Highway complains
-  return hn::TableLookupLanes(table, hn::IndicesFromVec(d, words));
-#else
-  static_cast<void>(table);
-  const F d;
-  const hn::RebindToSigned<F> di;
-  const VU code = hn::And(words, hn::Set(U(), (1u << Format::kLayout.bits) - 1));
-  return hn::ConvertTo(d, hn::BitCast(di, code));
-#endif
-}
-
 // Memory needs about 100 ns to answer, and what stands in several rows at once, words here and
 // scales there, is more streams than the processor foresees: without being told, a core reads half
 // as fast as it computes. Words are asked for as many turns ahead (each of all the rows at once).
@@ -156,56 +75,6 @@ HWY_INLINE void prefetch_range(const std::byte* from, std::size_t bytes) {
   for (std::size_t at = 0; at < bytes; at += 64)
     hwy::Prefetch(from + at);
 }
-
-// Scales of `groups` groups as float32, followed by zeros for a whole vector.
-HWY_INLINE void widen_scales(const std::byte* scale, ScaleFormat format, std::size_t groups,
-                             float* out) {
-  const F d;
-  const std::size_t lanes = hn::Lanes(d);
-  std::size_t i = 0;
-  auto vectors = [&](auto load) HWY_ATTR {
-    for (; i + lanes <= groups; i += lanes)
-      hn::StoreU(load(i), d, out + i);
-  };
-  switch (format) {
-    case ScaleFormat::kF32:
-      vectors([=](std::size_t at) HWY_ATTR {
-        return FloatF32::load(std::bit_cast<const FloatF32::T*>(scale) + at);
-      });
-      break;
-    case ScaleFormat::kF16:
-      vectors([=](std::size_t at) HWY_ATTR {
-        return FloatF16::load(std::bit_cast<const FloatF16::T*>(scale) + at);
-      });
-      break;
-    case ScaleFormat::kBF16:
-      vectors([=](std::size_t at) HWY_ATTR {
-        return FloatBF16::load(std::bit_cast<const FloatBF16::T*>(scale) + at);
-      });
-      break;
-  }
-  for (; i < groups; i++)
-    out[i] = scale_value(scale, format, i);
-  std::fill_n(out + groups, lanes, 0.0f);
-}
-
-// The scales of the groups of a vector of words, over their lanes.
-class ScaleSpread {
- public:
-  ScaleSpread() : indices_(hn::SetTableIndices(F(), lanes_of().data())) {}
-  HWY_INLINE VF operator()(const float* scales) const {
-    return hn::TableLookupLanes(hn::LoadU(F(), scales), indices_);
-  }
-
- private:
-  static std::array<std::int32_t, 16> lanes_of() {
-    std::array<std::int32_t, 16> lanes{};
-    for (std::size_t i = 0; i < 16; i++)
-      lanes[i] = static_cast<std::int32_t>(i / 4);
-    return lanes;
-  }
-  decltype(hn::SetTableIndices(F(), static_cast<const std::int32_t*>(nullptr))) indices_;
-};
 
 // sums[r * kX + m] = the dot product of row r of the weights and x number m.
 // `row_words` u32 from row to row, `scales` floats `scale_stride` apart, `xt` `x_stride` apart.
@@ -222,48 +91,41 @@ HWY_INLINE void group_dot(const std::uint32_t* words, std::size_t row_words, con
   const ScaleSpread spread;
   const VF table = code_table<Format>();
   VF total[kRows][kX];
-  for (auto& row : total)
-    for (VF& sum : row)
-      sum = hn::Zero(d);
+  unrolled<kRows>(
+      [&](auto r) HWY_ATTR { unrolled<kX>([&](auto m) HWY_ATTR { total[r][m] = hn::Zero(d); }); });
   for (std::size_t b = 0; b < layout.blocks; b++) {
-    VU w[kRows];
     const std::size_t at = b * lanes;
-    if (at + lanes <= row_words) {
-      for (std::size_t r = 0; r < kRows; r++) {
+    const float* x = xt + b * layout.steps * lanes;
+    VU w[kRows];
+    if (at + lanes <= row_words)
+      unrolled<kRows>([&](auto r) HWY_ATTR {
         const std::uint32_t* from = words + r * row_words + at;
         w[r] = hn::LoadU(du, from);
         hwy::Prefetch(from + kTurnsAhead * kRows * row_words);
-      }
-    } else {
-      for (std::size_t r = 0; r < kRows; r++) {
+      });
+    else
+      unrolled<kRows>([&](auto r) HWY_ATTR {
         w[r] = load_first(du, words + r * row_words + at, row_words - at);
-      }
-    }
-    const float* x = xt + b * layout.steps * lanes;
+      });
     VF sum[kRows][kX];
-    for (std::size_t m = 0; m < kX; m++) {
+    unrolled<kX>([&](auto m) HWY_ATTR {
       const VF start =
           MLC_CODE_TABLE ? hn::Zero(d) : hn::Load(d, x + m * x_stride + kCodes * lanes);
-      for (std::size_t r = 0; r < kRows; r++)
-        sum[r][m] = start;
-    }
-    HWY_UNROLL(10)
-    for (std::size_t j = 0; j < kCodes; j++) {
+      unrolled<kRows>([&](auto r) HWY_ATTR { sum[r][m] = start; });
+    });
+    unrolled<kCodes>([&](auto j) HWY_ATTR {
       VF xj[kX];
-      for (std::size_t m = 0; m < kX; m++)
-        xj[m] = hn::Load(d, x + m * x_stride + j * lanes);
-      for (std::size_t r = 0; r < kRows; r++) {
-        const VF value = code_values<Format>(table, w[r]);
-        w[r] = hn::ShiftRight<kBits>(w[r]);
-        for (std::size_t m = 0; m < kX; m++)
-          sum[r][m] = hn::MulAdd(value, xj[m], sum[r][m]);
-      }
-    }
-    for (std::size_t r = 0; r < kRows; r++) {
+      unrolled<kX>([&](auto m) HWY_ATTR { xj[m] = hn::Load(d, x + m * x_stride + j * lanes); });
+      unrolled<kRows>([&](auto r) HWY_ATTR {
+        const VF value = code_values<Format>(table, hn::ShiftRight<j * kBits>(w[r]));
+        unrolled<kX>([&](auto m) HWY_ATTR { sum[r][m] = hn::MulAdd(value, xj[m], sum[r][m]); });
+      });
+    });
+    unrolled<kRows>([&](auto r) HWY_ATTR {
       const VF scale = spread(scales + r * scale_stride + at / 4);
-      for (std::size_t m = 0; m < kX; m++)
-        total[r][m] = hn::MulAdd(sum[r][m], scale, total[r][m]);
-    }
+      unrolled<kX>([&](auto m)
+                       HWY_ATTR { total[r][m] = hn::MulAdd(sum[r][m], scale, total[r][m]); });
+    });
   }
   for (std::size_t r = 0; r < kRows; r++)
     for (std::size_t m = 0; m < kX; m++)

@@ -6,7 +6,7 @@
 #define MLC_WIDEN_ROWS_INL_H
 #endif
 
-#include "runtime-min/cpu/row_dot-inl.h"
+#include "runtime-min/cpu/weight_vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace mlc::HWY_NAMESPACE {
