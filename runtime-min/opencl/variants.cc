@@ -29,6 +29,11 @@ template <std::size_t kRowsWord, std::size_t... kWidthWords>
 Groups elements(const OpenClVariant& v, const Words& w) {
   return {divide_up((std::size_t{w[kWidthWords]} * ...), v.local), w[kRowsWord]};
 }
+// The same for each `vec` elements.
+template <std::size_t kRowsWord, std::size_t kWidthWord>
+Groups vectors(const OpenClVariant& v, const Words& w) {
+  return {divide_up(w[kWidthWord], std::size_t{v.local} * v.vec), w[kRowsWord]};
+}
 Groups rope_pairs(const OpenClVariant& v, const Words& w) {
   return {divide_up(std::size_t{w[2]} / 2 * w[4], v.local), w[3]};
 }
@@ -111,7 +116,8 @@ constexpr OpenClVariant kVariants[] = {
     {Kernel::kTokenShift, "token_shift", "token_shift", kAny, always, 0, 64, 4, 1, 1, columns<0>, nullptr, nullptr},
     {Kernel::kWkv5, "wkv5", "wkv5", kAny, always, 0, 64, 4, 1, 1, columns<0, 1>, nullptr, nullptr},
     {Kernel::kWkv6, "wkv6", "wkv6", kAny, always, 0, 64, 4, 1, 1, columns<0, 1>, nullptr, nullptr},
-    {Kernel::kCopy, "copy", "copy", kAny, always, 0, 64, 4, 1, 1, elements<0, 1>, nullptr, nullptr},
+    {Kernel::kCopy, "copy_wide", "copy", kCpu, always, 0, 64, 16, 1, 1, vectors<0, 1>, nullptr, nullptr},
+    {Kernel::kCopy, "copy", "copy", kGpu, always, 0, 64, 4, 1, 1, vectors<0, 1>, nullptr, nullptr},
 };
 // clang-format on
 
