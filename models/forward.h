@@ -71,6 +71,7 @@ struct AttentionTraits {
   HeadNorm head_norm = HeadNorm::kEach;
   std::string_view q_norm = {};  // where the folder has it
   std::string_view k_norm = {};
+  bool norm_after_rope = false;
   Expr clip = {};      // q, k and v are kept within [-clip, clip]
   Factors scale = {};  // of q k; empty: head_dim ** -0.5
   Expr softcap = {};
@@ -79,11 +80,12 @@ struct AttentionTraits {
 };
 
 struct MlpTraits {
-  std::string_view gate_up = {};  // the gate's rows first; or two:
+  std::string_view gate_up = {};  // the gate's rows first, unless up_first; or two:
   std::string_view gate = {};     // neither: act(up x)
   std::string_view up = {};
   std::string_view down = {};
   Expr activation = {};  // a name as transformers has it: 'silu', 'gelu_new'
+  bool up_first = false;
 };
 
 // Experts take the place of `mlp` in the layers where `when` holds.
@@ -100,12 +102,28 @@ struct MoeTraits {
   std::string_view shared_gate = {};  // its result times sigmoid of this; empty: times one
 };
 
+// RWKV 5 and 6: both halves of a layer carry a state from token to token and see nothing else of
+// the past. Below these modules the names are RWKV's own; forward_recurrent.cc has them all.
+struct RecurrentTraits {
+  Expr heads = {};  // empty: layers have attention and an MLP
+  Expr head_dim = {};
+  std::string_view attention = {};  // "time mix" in RWKV's words
+  std::string_view feed_forward = {};
+  // RWKV 6: how much of the last token goes in, and the decay of the state, depend on the token, by
+  // matrices of low rank.
+  bool by_token = false;
+  Factors head_eps = {};  // of the norm of each head
+};
+
 struct ForwardTraits {
+  // Where this does not hold, the engine does not run the model. Empty: always.
+  Expr supported = {};
   Expr layers = {};
 
   std::string_view embedding = {};
   std::string_view positions = {};  // an embedding of the positions, added; empty: none
   Factors embedding_scale = {};
+  std::string_view embedding_norm = {};  // {i} in it is 0
 
   // A layer: x += attention(norm(x)), then x += mlp(norm(x)). `parallel`: both read the layer's x.
   // A norm of neither name is none; in a parallel layer without an mlp_norm, both halves read
@@ -121,6 +139,7 @@ struct ForwardTraits {
   AttentionTraits attention = {};
   MlpTraits mlp = {};
   MoeTraits moe = {};
+  RecurrentTraits recurrent = {};  // takes the place of these three; the layer's norms stay
 
   std::string_view final_norm = {};
   std::string_view head = {};  // where the folder has none, the embedding is the head

@@ -29,17 +29,13 @@ constexpr bool factors_known(const Factors& factors, NamesKnown known) {
   return true;
 }
 
-// `known_outside` and `known_in_layers`: whether all names of an expression are in scope.
-template <class Outside, class InLayers>
-constexpr std::string_view forward_problem(const Architecture& architecture, Outside known_outside,
-                                           InLayers known_in_layers) {
-  const ForwardTraits& f = *architecture.forward;
+// Layers of attention and an MLP or experts.
+constexpr std::string_view layer_problem(const ForwardTraits& f) {
   const AttentionTraits& a = f.attention;
   const MoeTraits& moe = f.moe;
   bool has_moe = !moe.when.empty();
-  if (f.layers.empty() || a.heads.empty() || a.kv_heads.empty() || a.head_dim.empty())
-    return "a forward pass needs layers, heads, kv_heads and head_dim";
-  if (f.embedding.empty() || f.norm.eps.empty()) return "a forward pass needs embedding and eps";
+  if (a.heads.empty() || a.kv_heads.empty() || a.head_dim.empty())
+    return "attention needs heads, kv_heads and head_dim";
   if (a.out.empty() || a.qkv.empty() == a.q.empty() || a.q.empty() != a.k.empty() ||
       a.q.empty() != a.v.empty())
     return "attention needs out, and qkv or all of q, k, v";
@@ -58,6 +54,25 @@ constexpr std::string_view forward_problem(const Architecture& architecture, Out
       (moe.router.empty() || moe.gate_up.empty() || moe.down.empty() || moe.top_k.empty()))
     return "experts need router, gate_up, down and top_k";
   if (has_moe && f.mlp.activation.empty()) return "experts take their activation from mlp";
+  return {};
+}
+
+// `known_outside` and `known_in_layers`: whether all names of an expression are in scope.
+template <class Outside, class InLayers>
+constexpr std::string_view forward_problem(const Architecture& architecture, Outside known_outside,
+                                           InLayers known_in_layers) {
+  const ForwardTraits& f = *architecture.forward;
+  const AttentionTraits& a = f.attention;
+  const MoeTraits& moe = f.moe;
+  bool has_attention = f.recurrent.heads.empty();
+  if (f.layers.empty() || f.embedding.empty() || f.norm.eps.empty())
+    return "a forward pass needs layers, embedding and eps";
+  if (!has_attention && (f.recurrent.head_dim.empty() || f.recurrent.attention.empty() ||
+                         f.recurrent.feed_forward.empty() || f.attention_norm.empty() ||
+                         f.mlp_norm.empty() || !a.heads.empty() || !moe.when.empty()))
+    return "a recurrent layer has heads, both modules and both norms, and nothing of another kind";
+  if (has_attention)
+    if (std::string_view problem = layer_problem(f); !problem.empty()) return problem;
   for (std::string_view module : {f.embedding,
                                   f.positions,
                                   f.attention_norm,
@@ -84,19 +99,36 @@ constexpr std::string_view forward_problem(const Architecture& architecture, Out
                                   moe.shared.down,
                                   moe.shared_gate,
                                   f.final_norm,
+                                  f.embedding_norm,
                                   f.head})
     if (!module.empty() && !module_exists(architecture.body, module, ".weight"))
       return "no row makes a module of the forward pass";
-  for (Expr expression : {f.layers, f.norm.eps, f.logit_softcap})
+  for (Expr expression : {f.supported, f.layers, f.norm.eps, f.logit_softcap})
     if (!known_outside(expression)) return "a name in the forward pass is unknown";
   for (const Factors& factors : {f.embedding_scale, f.logit_scale})
     if (!factors_known(factors, known_outside)) return "a name in a factor is unknown";
-  for (Expr expression :
-       {a.heads, a.kv_heads, a.head_dim, a.clip, a.softcap, a.window, a.rope.theta, a.rope.dims,
-        a.rope.part, a.rope.scaling, a.rope.local_theta, a.rope.when, f.mlp.activation, moe.when,
-        moe.top_k, moe.normalize, moe.shared.activation, f.parallel})
+  for (Expr expression : {a.heads,
+                          a.kv_heads,
+                          a.head_dim,
+                          a.clip,
+                          a.softcap,
+                          a.window,
+                          a.rope.theta,
+                          a.rope.dims,
+                          a.rope.part,
+                          a.rope.scaling,
+                          a.rope.local_theta,
+                          a.rope.when,
+                          f.mlp.activation,
+                          moe.when,
+                          moe.top_k,
+                          moe.normalize,
+                          moe.shared.activation,
+                          f.parallel,
+                          f.recurrent.heads,
+                          f.recurrent.head_dim})
     if (!known_in_layers(expression)) return "a name in a layer of the forward pass is unknown";
-  for (const Factors& factors : {a.scale, f.residual_scale, moe.scale})
+  for (const Factors& factors : {a.scale, f.residual_scale, moe.scale, f.recurrent.head_eps})
     if (!factors_known(factors, known_in_layers)) return "a name in a layer's factor is unknown";
   return {};
 }

@@ -274,9 +274,43 @@ static constexpr auto kSteps5 =
 static constexpr auto kSteps6 =
     join(std::array{steps::check("model_version == '6_0'")}, kCommonSteps);
 
+static constexpr ForwardTraits kForward5 = {
+    .layers = "num_hidden_layers",
+    .embedding = "model.embeddings",
+    .embedding_norm = "model.blocks.{i}.pre_ln",
+    .norm = {.kind = NormKind::kLayer, .eps = "layer_norm_epsilon"},
+    .attention_norm = "model.blocks.{i}.ln1",
+    .mlp_norm = "model.blocks.{i}.ln2",
+    .residual_scale = {{"rescale_every > 0 and 2**(i//rescale_every) or 1"}},
+    .recurrent = {.heads = "num_heads",
+                  .head_dim = "head_size",
+                  .attention = "model.blocks.{i}.attention",
+                  .feed_forward = "model.blocks.{i}.feed_forward",
+                  .head_eps = {{"1e-5"},
+                               {"'head_size_divisor' in config and config.head_size_divisor or 8",
+                                2}}},
+    .final_norm = "model.ln_out",
+    .head = "head",
+    .note =
+        "the heads' norm has the epsilon that RWKV is trained with, 1e-5 times the square of"
+        " head_size_divisor; mlc_llm's model has 1e-5",
+};
+
+static constexpr ForwardTraits kForward6 = [] {
+  ForwardTraits f = kForward5;
+  f.recurrent.by_token = true;
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "rwkv5", .config = {.fields = kFields5, .steps = kSteps5}, .body = kBody5},
-    {.model_type = "rwkv6", .config = {.fields = kFields6, .steps = kSteps6}, .body = kBody6},
+    {.model_type = "rwkv5",
+     .config = {.fields = kFields5, .steps = kSteps5},
+     .body = kBody5,
+     .forward = &kForward5},
+    {.model_type = "rwkv6",
+     .config = {.fields = kFields6, .steps = kSteps6},
+     .body = kBody6,
+     .forward = &kForward6},
 };
 static_assert(well_formed(kModels));
 

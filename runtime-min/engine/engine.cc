@@ -95,16 +95,21 @@ class RunningEngine : public Engine {
 
   std::uint32_t position(std::uint32_t slot) const override { return positions_[known(slot)]; }
 
-  void reset(std::uint32_t slot) override { positions_[known(slot)] = 0; }
+  void reset(std::uint32_t slot) override {
+    positions_[known(slot)] = 0;
+    pass_.forget(device_, slot);
+  }
 
   void truncate(std::uint32_t slot, std::uint32_t length) override {
     std::uint32_t& position = positions_[known(slot)];
     if (length > position)
       fail(ExitCode::kUsage, "slot {} holds {} tokens, fewer than {}", slot, position, length);
-    if (length != 0 && position - length > pass_.kept(position))
+    if (length == 0) return reset(slot);
+    if (position - length > pass_.kept(position))
       fail(ExitCode::kUnsupported,
-           "slot {} can't go back from {} to {} tokens: the window has moved on; begin anew", slot,
-           position, length);
+           "slot {} can't go back from {} to {} tokens: the window has moved on, or layers keep a "
+           "state; begin anew",
+           slot, position, length);
     position = length;
   }
 

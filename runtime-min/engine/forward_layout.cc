@@ -25,6 +25,7 @@ ForwardPass::ForwardPass(const DeviceInfo& device, const ForwardPlan& plan, Weig
   if (!plan.positions.empty()) positions_ = find_matrix(weights, plan.positions, hidden_, 0);
   for (const LayerPlan& layer : plan.layers)
     layers_.push_back(find_layer(weights, layer));
+  embedding_norm_ = find_norm(weights, plan.embedding_norm, hidden_);
   if (!plan.final_norm.module.empty() && weights.has(plan.final_norm.module + ".weight"))
     final_norm_ = find_norm(weights, plan.final_norm, hidden_);
   else
@@ -34,7 +35,7 @@ ForwardPass::ForwardPass(const DeviceInfo& device, const ForwardPlan& plan, Weig
   head_ = has_head ? find_matrix(weights, plan.head, hidden_, 0) : embedding_;
   vocab_ = head_->n;
   bool endless = options.context == 0 && std::all_of(layers_.begin(), layers_.end(), [&](auto& l) {
-                   return l.plan->window != 0 || options.window != 0;
+                   return l.plan->is_recurrent || l.plan->window != 0 || options.window != 0;
                  });
   context_ = options.context != 0 ? options.context : context;
   if (endless) context_ = std::numeric_limits<std::uint32_t>::max();
@@ -71,7 +72,7 @@ const Matrix* ForwardPass::find_matrix(Weights& weights, const std::string& modu
 }
 
 ForwardPass::Mlp ForwardPass::find_mlp(Weights& weights, const MlpPlan& plan) {
-  Mlp mlp{.activation = plan.activation, .gated = plan.gated()};
+  Mlp mlp{.activation = plan.activation, .gated = plan.gated(), .up_first = plan.up_first};
   if (!plan.gate_up.empty()) {
     mlp.gate_up = find_matrix(weights, plan.gate_up, hidden_, 0);
     if (mlp.gate_up->n % 2 != 0)
@@ -95,6 +96,10 @@ ForwardPass::Layer ForwardPass::find_layer(Weights& weights, const LayerPlan& p)
   layer.attention_post_norm = find_norm(weights, p.attention_post_norm, hidden_);
   layer.mlp_norm = find_norm(weights, p.mlp_norm, hidden_);
   layer.mlp_post_norm = find_norm(weights, p.mlp_post_norm, hidden_);
+  if (p.is_recurrent) {
+    layer.recurrent = find_recurrent(weights, p);
+    return layer;
+  }
   std::uint32_t q = p.heads * p.head_dim;
   std::uint32_t kv = p.kv_heads * p.head_dim;
   if (!p.qkv.empty()) {
@@ -163,7 +168,7 @@ void ForwardPass::lay_out(const EngineOptions& options) {
   wanted_ = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(logits, 1, rows_));
 
   for (std::size_t i = 0; i < layers_.size(); i++)
-    lay_out_cache(layers_[i], i, options);
+    if (!layers_[i].plan->is_recurrent) lay_out_cache(layers_[i], i, options);
 
   auto make = [&](std::uint64_t width, std::uint64_t rows) {
     return activations_.add(device_, std::max<std::uint64_t>(1, width) * rows * sizeof(float),
@@ -188,6 +193,7 @@ void ForwardPass::lay_out(const EngineOptions& options) {
   gathered_ = make(hidden_, wanted_);
   raw_logits_ = make(plan_.logit_softcap == 0 ? 1 : vocab_, wanted_);
   clip_ = make(w.clip == 0 ? 1 : w.qkv, 1);
+  if (w.recurrent) lay_out_recurrent(options);
   auto share = [&](std::uint64_t bytes) {
     return shared_.add(device_, bytes, "a buffer that the host shares");
   };
@@ -232,6 +238,7 @@ void ForwardPass::lay_out_cache(Layer& layer, std::size_t index, const EngineOpt
 std::uint32_t ForwardPass::kept(std::uint32_t position) const {
   std::uint32_t kept = position;
   for (const Layer& layer : layers_) {
+    if (layer.plan->is_recurrent) return 0;
     if (layer.window == 0 || position <= layer.capacity) continue;
     kept = std::min(kept, layer.capacity - layer.sink - layer.window);
   }

@@ -33,13 +33,15 @@ void ForwardPass::Writer::attention(const Layer& layer, Rows x, Rows residual) {
     matmul(x, *layer.v, qkv, v_offset);
   }
   if (p.clip != 0) clip(qkv, p.clip);
-  head_norms(layer, qkv);
+  bool norm_first = !pass_.plan_.traits->attention.norm_after_rope;
+  if (norm_first) head_norms(layer, qkv);
   if (p.rope >= 0) {
     const RopePlan& rope = pass_.plan_.ropes[static_cast<std::size_t>(p.rope)];
     emit(Kernel::kRope, "rope", {pass_.rope_table(static_cast<std::size_t>(p.rope)), qkv.slice},
          {rope.interleaved, d, rope.dims, rows_, p.heads + p.kv_heads, qkv.width, 0},
          8 * std::uint64_t{rows_} * v_offset);
   }
+  if (!norm_first) head_norms(layer, qkv);
   Rows out{pass_.activations_.slice(pass_.attention_), p.heads * d};
   std::uint32_t format = id(pass_.kv_format_);
   std::uint64_t element = pass_.kv_format_ == KvFormat::kF16 ? 2 : 4;
@@ -118,6 +120,7 @@ void ForwardPass::Writer::experts(const Layer& layer, Rows h, Rows x) {
 
 void ForwardPass::Writer::layer(const Layer& layer, Rows x) {
   const LayerPlan& p = *layer.plan;
+  if (p.is_recurrent) return recurrent(layer, x);
   Rows h = norm("attention_norm", x, layer.attention_norm, pass_.rows_of(pass_.h_, pass_.hidden_));
   Rows h2 = pass_.rows_of(pass_.h2_, pass_.hidden_);
   // Both halves of a parallel layer read x as it was, so the second norm comes before the first
@@ -137,6 +140,7 @@ std::vector<PassStep> ForwardPass::steps(std::uint32_t rows, std::uint32_t wante
   Rows x = rows_of(x_, hidden_);
   writer.embed("embedding", state(), *embedding_, false, false, plan_.embedding_scale, x);
   if (positions_ != nullptr) writer.embed("positions", state(), *positions_, true, true, 1, x);
+  writer.norm("embedding_norm", x, embedding_norm_, x);
   for (std::size_t i = 0; i < layers_.size(); i++) {
     writer.enter(i);
     writer.layer(layers_[i], x);

@@ -40,6 +40,8 @@ class ForwardPass {
   std::uint32_t vocab() const { return vocab_; }
   std::uint32_t rows() const { return rows_; }      // of one pass, at most
   std::uint32_t wanted() const { return wanted_; }  // rows with logits, at most
+  // Empties what layers carry from token to token in this slot; keys and values need no emptying.
+  void forget(Device& device, std::uint32_t slot) const;
   // Tokens that every layer still has behind the last `position` ones: what truncate() may go back.
   std::uint32_t kept(std::uint32_t position) const;
   // Tokens that a slot can hold: what was asked for, but no more than there are learned positions;
@@ -70,12 +72,35 @@ class ForwardPass {
     Activation activation = Activation::kSilu;
     std::uint32_t width = 0;
     bool gated = false;
+    bool up_first = false;
   };
   struct CachePart {
     std::uint32_t begin = 0;  // of the key and value heads
     std::uint32_t heads = 0;
     std::size_t k = 0;
     std::size_t v = 0;
+  };
+  // How a token and the last one are mixed into the input of a matrix: x + (last - x) mix. Where
+  // the mix depends on the token, it is what `by_token` makes, which has a bias.
+  struct Mixed {
+    const Vector* mix = nullptr;
+    const Matrix* by_token = nullptr;
+    const Matrix* matrix = nullptr;
+  };
+  struct Recurrent {
+    const Vector* mix = nullptr;       // into what the mixes of the token are made from
+    const Matrix* mix_down = nullptr;  // [5 ranks, hidden]
+    const Matrix* decay_down = nullptr;
+    const Matrix* decay_up = nullptr;
+    const Vector* decay = nullptr;  // where it does not depend on the token
+    const Vector* bonus = nullptr;  // of the token itself
+    Mixed to_decay = {}, key = {}, value = {}, receptance = {}, gate = {};
+    Norm head_norm = {};
+    const Matrix* out = nullptr;
+    Mixed forward_key = {}, forward_receptance = {};
+    const Matrix* forward_out = nullptr;
+    // In the arena of caches: the last tokens of both halves, and the state of the heads.
+    std::size_t last = 0, forward_last = 0, heads = 0;
   };
   struct Layer {
     const LayerPlan* plan = nullptr;
@@ -96,6 +121,7 @@ class ForwardPass {
     std::uint32_t sink = 0;
     std::uint32_t capacity = 0;
     std::vector<CachePart> cache = {};
+    Recurrent recurrent = {};
   };
   // A buffer of activations: rows of `width` elements.
   struct Rows {
@@ -110,6 +136,8 @@ class ForwardPass {
                             std::uint32_t n);
   Mlp find_mlp(Weights& weights, const MlpPlan& plan);
   Layer find_layer(Weights& weights, const LayerPlan& plan);
+  Recurrent find_recurrent(Weights& weights, const LayerPlan& layer);
+  void lay_out_recurrent(const EngineOptions& options);
   void find_experts(Weights& weights, Layer& layer);
   void lay_out(const EngineOptions& options);
   void lay_out_cache(Layer& layer, std::size_t index, const EngineOptions& options);
@@ -128,7 +156,7 @@ class ForwardPass {
   const Matrix* embedding_ = nullptr;
   const Matrix* positions_ = nullptr;
   const Matrix* head_ = nullptr;
-  Norm final_norm_;
+  Norm embedding_norm_, final_norm_;
   std::vector<Layer> layers_;
 
   // Widths of the widest layer, and the places of the buffers in the arenas.
@@ -137,11 +165,18 @@ class ForwardPass {
                   moe_act = 0;
     bool shared = false;
     float clip = 0;
+    std::uint32_t low_rank = 0;
+    bool recurrent = false;
   } widths_;
   Arena activations_, caches_, shared_;
   std::size_t x_ = 0, h_ = 0, h2_ = 0, half_ = 0, qkv_ = 0, attention_ = 0, mid_ = 0, act_ = 0,
               router_ = 0, indices_ = 0, chosen_ = 0, moe_mid_ = 0, moe_act_ = 0, moe_out_ = 0,
               shared_out_ = 0, gate_ = 0, gathered_ = 0, raw_logits_ = 0, clip_ = 0;
+  // Of recurrent layers.
+  struct RecurrentPlaces {
+    std::size_t last = 0, mixed = 0, mix = 0, low_rank = 0, decay = 0, key = 0, value = 0,
+                receptance = 0, gate = 0, out = 0;
+  } recurrent_;
   std::size_t state_ = 0, gather_ = 0, logits_ = 0;
   std::vector<std::size_t> ropes_;
 };

@@ -47,10 +47,14 @@ class Planner {
       fail(ExitCode::kUnsupported, "{}: the engine does not run {}; it runs {}", config_.path,
            config_.model_type(), fmt::join(runnable_model_types(), ", "));
     const ForwardTraits& t = *traits_;
+    if (!t.supported.empty() && !evaluate_bool(t.supported, scope_, where_))
+      fail(ExitCode::kUnsupported, "{}: the engine runs {} only where {} ({})", where_,
+           config_.model_type(), t.supported.text, describe_names(t.supported, scope_));
     ForwardPlan plan{.traits = traits_,
                      .embedding = text(t.embedding, scope_),
                      .positions = text(t.positions, scope_),
                      .head = text(t.head, scope_),
+                     .embedding_norm = norm(t.embedding_norm, Scope(scope_, "i", 0)),
                      .final_norm = norm(t.final_norm, scope_)};
     plan.embedding_scale = product(t.embedding_scale, scope_, 1);
     plan.eps = static_cast<float>(number(t.norm.eps, scope_).value_or(0));
@@ -66,7 +70,6 @@ class Planner {
  private:
   LayerPlan layer(const Environment& scope, std::vector<RopePlan>& ropes) {
     const ForwardTraits& t = *traits_;
-    const AttentionTraits& a = t.attention;
     LayerPlan layer{.attention_norm = norm(t.attention_norm, scope),
                     .attention_post_norm = norm(t.attention_post_norm, scope),
                     .mlp_norm = norm(t.mlp_norm, scope),
@@ -74,6 +77,17 @@ class Planner {
     if (t.norm.weightless) layer.attention_norm.exists = layer.mlp_norm.exists = true;
     layer.parallel = !t.parallel.empty() && evaluate_bool(t.parallel, scope, where_);
     layer.residual_scale = product(t.residual_scale, scope, 1);
+    layer.is_recurrent = !t.recurrent.heads.empty();
+    if (layer.is_recurrent)
+      layer.recurrent = recurrent(t.recurrent, scope);
+    else
+      add_attention(layer, scope, ropes);
+    return layer;
+  }
+
+  void add_attention(LayerPlan& layer, const Environment& scope, std::vector<RopePlan>& ropes) {
+    const ForwardTraits& t = *traits_;
+    const AttentionTraits& a = t.attention;
     layer.heads = count(a.heads, scope, "heads");
     layer.kv_heads = count(a.kv_heads, scope, "kv_heads");
     layer.head_dim = count(a.head_dim, scope, "head_dim");
@@ -104,7 +118,15 @@ class Planner {
     if (!layer.has_moe && !layer.mlp.exists())
       bad_input("{}: a layer without experts, which {} does not have", where_,
                 config_.model_type());
-    return layer;
+  }
+
+  RecurrentPlan recurrent(const RecurrentTraits& t, const Environment& scope) {
+    return {.attention = text(t.attention, scope),
+            .feed_forward = text(t.feed_forward, scope),
+            .heads = count(t.heads, scope, "heads"),
+            .head_dim = count(t.head_dim, scope, "head_dim"),
+            .by_token = t.by_token,
+            .head_eps = product(t.head_eps, scope, 1e-5)};
   }
 
   int rope(const LayerPlan& layer, const Environment& scope, std::vector<RopePlan>& ropes) {
@@ -134,6 +156,7 @@ class Planner {
                  .gate = text(t.gate, scope),
                  .up = text(t.up, scope),
                  .down = text(t.down, scope)};
+    plan.up_first = t.up_first;
     if (t.activation.empty()) return plan;
     Value name = evaluate(t.activation, scope, where_);
     const auto* word = std::get_if<std::string_view>(&name);

@@ -38,6 +38,7 @@ struct NormPlan {
 struct MlpPlan {
   std::string gate_up = {}, gate = {}, up = {}, down = {};
   Activation activation = Activation::kSilu;
+  bool up_first = false;  // in gate_up
   bool exists() const { return !down.empty(); }
   bool gated() const { return !gate_up.empty() || !gate.empty(); }
 };
@@ -49,6 +50,13 @@ struct MoePlan {
   float scale = 1;
   MlpPlan shared = {};
   std::string shared_gate = {};
+};
+
+struct RecurrentPlan {
+  std::string attention = {}, feed_forward = {};
+  std::uint32_t heads = 0, head_dim = 0;
+  bool by_token = false;
+  float head_eps = 0;
 };
 
 struct LayerPlan {
@@ -67,12 +75,15 @@ struct LayerPlan {
   bool has_moe = false;
   MoePlan moe = {};
   MlpPlan mlp = {};
+
+  bool is_recurrent = false;  // then all between the residual's scale and here is not used
+  RecurrentPlan recurrent = {};
 };
 
 struct ForwardPlan {
   const ForwardTraits* traits = nullptr;
   std::string embedding = {}, positions = {}, head = {};
-  NormPlan final_norm = {};
+  NormPlan embedding_norm = {}, final_norm = {};
   float embedding_scale = 1;
   float eps = 0;
   float logit_scale = 1;

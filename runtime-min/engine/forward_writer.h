@@ -42,10 +42,14 @@ class ForwardPass::Writer {
   // Heads of `width` elements, `offset` elements into each row.
   void norm(const char* label, Rows x, const Norm& n, std::uint32_t width, std::uint32_t heads,
             std::uint32_t offset, bool per_head, Rows y) {
+    norm(label, x, n, width, heads, offset, per_head, pass_.plan_.eps, y);
+  }
+  void norm(const char* label, Rows x, const Norm& n, std::uint32_t width, std::uint32_t heads,
+            std::uint32_t offset, bool per_head, float eps, Rows y) {
     const NormTraits& traits = pass_.plan_.traits->norm;
     emit(Kernel::kNorm, label, {x.slice, {}, vector(n.weight), vector(n.bias), {}, y.slice},
          {traits.kind == NormKind::kLayer, width, 0, n.weight != nullptr, n.bias != nullptr,
-          per_head, rows_, heads, x.width, offset, y.width, offset, f32_bits(pass_.plan_.eps)},
+          per_head, rows_, heads, x.width, offset, y.width, offset, f32_bits(eps)},
          8 * std::uint64_t{rows_} * width * heads);
   }
 
@@ -57,7 +61,7 @@ class ForwardPass::Writer {
   }
 
   void matmul(Rows x, const Matrix& m, Rows y, std::uint32_t y_offset = 0, float scale = 1,
-              bool add = false) {
+              bool add = false, std::uint32_t x_offset = 0) {
     for (const MatrixPart& part : m.parts) {
       Slice bias;
       if (m.bias != nullptr)
@@ -65,7 +69,7 @@ class ForwardPass::Writer {
       emit(Kernel::kMatmul, tail(m.module),
            {x.slice, part.weight, part.scale, bias, add ? y.slice : Slice(), y.slice},
            {id(m.format), id(m.scale_format), m.k, part.count, m.bias != nullptr, add, rows_,
-            x.width, 0, y.width, y_offset + part.begin, f32_bits(scale)},
+            x.width, x_offset, y.width, y_offset + part.begin, f32_bits(scale)},
            part.weight.bytes + part.scale.bytes +
                4 * std::uint64_t{rows_} * (m.k + part.count * (add ? 2 : 1)));
     }
@@ -124,10 +128,27 @@ class ForwardPass::Writer {
     if (mlp.gate != nullptr) matmul(x, *mlp.gate, mid);
     if (mlp.up != nullptr) matmul(x, *mlp.up, mid, mlp.gated ? mlp.width : 0);
     Rows act{pass_.activations_.slice(pass_.act_), mlp.width};
+    if (mlp.up_first) {
+      gate_last(mlp, mid, act);
+      return act;
+    }
     activate("activation", mlp.activation, mlp.gated, rows_, mlp.width, mid.slice, act.slice);
     return act;
   }
 
+  // act = up act(gate), where `mid` has the rows of up first.
+  void gate_last(const Mlp& mlp, Rows mid, Rows act) {
+    std::uint32_t width = mlp.width;
+    emit(Kernel::kActivate, "activation", {mid.slice, mid.slice},
+         {id(mlp.activation), 0, rows_, width, mid.width, width, mid.width, width},
+         8 * std::uint64_t{rows_} * width);
+    emit(Kernel::kCombine, "gate", {mid.slice, mid.slice, {}, act.slice},
+         {id(Combine::kMul), 0, rows_, width, mid.width, 0, mid.width, width, 0, 0, width, 0,
+          f32_bits(1), 0},
+         12 * std::uint64_t{rows_} * width);
+  }
+
+  void recurrent(const Layer& layer, Rows x);
   void attention(const Layer& layer, Rows x, Rows residual);
   void experts(const Layer& layer, Rows h, Rows x);
   void layer(const Layer& layer, Rows x);
@@ -157,6 +178,11 @@ class ForwardPass::Writer {
   void moe_matmul(const Matrix& m, Slice x, std::uint32_t x_stride, bool x_per_slot,
                   std::uint32_t top_k, Slice y);
   void head_norms(const Layer& layer, Rows qkv);
+  Rows shift(std::size_t last, Rows h);
+  void mix(Rows h, Rows last, const Vector& m, Rows y);
+  Rows mixed(const Mixed& m, std::uint32_t index, Rows h, Rows last);
+  void recurrent_attention(const Layer& layer, Rows h, Rows x);
+  void recurrent_forward(const Layer& layer, Rows h, Rows x);
 
   const ForwardPass& pass_;
   std::uint32_t rows_;

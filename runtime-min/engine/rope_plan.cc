@@ -146,7 +146,15 @@ RopePlan plan_rope(double theta, std::uint32_t dims, bool interleaved, const Jso
   const std::string& kind = kind_json->as_string(s.where("rope_type"));
   // Dynamic scaling begins where the context ends for which the model was made, and is not needed
   // before that; mrope is plain for text.
-  if (kind == "default" || kind == "dynamic" || kind == "mrope") return rope;
+  if (kind == "default" || kind == "mrope") return rope;
+  if (kind == "dynamic") {
+    // Hunyuan's alpha changes the base for all lengths.
+    double alpha = s.find("alpha").value_or(0);
+    if (alpha > 0 && dims > 2)
+      for (std::uint32_t i = 0; i < dims; i += 2)
+        rope.frequencies[i / 2] *= std::pow(alpha, -static_cast<double>(i) / (dims - 2));
+    return rope;
+  }
   if (kind == "linear") {
     double factor = s.positive("factor", s.number("factor"));
     for (double& f : rope.frequencies)

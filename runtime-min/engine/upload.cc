@@ -25,16 +25,17 @@ void widen(const Record& record, std::span<const std::byte> from, float* to) {
   }
 }
 
-// Rows [row, row + rows) of the transpose of `record`, which is [width, height]: for each of its
-// rows one read.
-void read_turned(const ParamStore& store, const Record& record, std::uint64_t size,
-                 std::uint64_t row, std::uint64_t rows, std::span<std::byte> column,
-                 std::span<std::byte> out) {
-  std::uint64_t width = static_cast<std::uint64_t>(record.shape[0]);
-  std::uint64_t height = static_cast<std::uint64_t>(record.shape[1]);
+// Rows [row, row + rows) of the transpose of what lies from `first` on, which is [width, height]:
+// for each of its rows one read.
+void read_turned(const ParamStore& store, const Record& record, std::uint64_t first,
+                 std::uint64_t size, std::uint64_t row, std::uint64_t rows,
+                 std::span<std::byte> column, std::span<std::byte> out) {
+  std::size_t rank = record.shape.size();
+  std::uint64_t width = static_cast<std::uint64_t>(record.shape[rank - 2]);
+  std::uint64_t height = static_cast<std::uint64_t>(record.shape[rank - 1]);
   for (std::uint64_t w = 0; w < width; w++) {
     std::span<std::byte> line = column.first(rows * size);
-    store.read(record, (w * height + row) * size, line);
+    store.read(record, first + (w * height + row) * size, line);
     for (std::uint64_t r = 0; r < rows; r++)
       std::memcpy(out.data() + (r * width + w) * size, line.data() + r * size, size);
   }
@@ -95,8 +96,9 @@ void Weights::upload_rows(Device& device, const Matrix& matrix, const MatrixPart
     std::uint64_t count = std::min(step, rows - r);
     std::span<std::byte> bytes = std::span(staging_).first(count * row_bytes);
     if (matrix.turned) {
-      std::uint64_t size = row_bytes / static_cast<std::uint64_t>(record.shape[0]);
-      read_turned(store_, record, size, first + r, count, turning_, bytes);
+      std::uint64_t width = static_cast<std::uint64_t>(record.shape[record.shape.size() - 2]);
+      read_turned(store_, record, matrix.first, row_bytes / width, first + r, count, turning_,
+                  bytes);
     } else if (matrix.widened) {
       std::span<std::byte> halves = std::span(turning_).first(count * source_bytes);
       store_.read(record, (first + r) * source_bytes, halves);

@@ -118,6 +118,30 @@ const Matrix& Weights::plan_matrix(const std::string& module, std::size_t rank) 
   return *(matrix_of_[module] = &matrices_.back());
 }
 
+const Matrix& Weights::turned(const std::string& name, std::uint32_t index, const Vector* bias) {
+  auto spec = specs_.find(name);
+  const Record& record = require(name, spec == specs_.end() ? nullptr : &spec->second.shape, false);
+  std::size_t rank = record.shape.size();
+  if (rank < 2) bad_input("{}: the param {} is no matrix", printable(where_), name);
+  Matrix matrix{.module = name};
+  matrix.k = static_cast<std::uint32_t>(record.shape[rank - 2]);
+  matrix.n = static_cast<std::uint32_t>(record.shape[rank - 1]);
+  matrix.turned = true;
+  matrix.bias = bias;
+  plan_plain(matrix, record);
+  if (matrix.widened)
+    fail(ExitCode::kUnsupported, "{}: the param {} has {} rows, expected an even number",
+         printable(where_), name, matrix.k);
+  std::uint64_t size = matrix.row_bytes * matrix.n;
+  matrix.first = index * size;
+  if (matrix.first + size > record.nbytes || (bias != nullptr && bias->size != matrix.n))
+    bad_input("{}: the param {} has the shape {}", printable(where_), name,
+              shape_text(record.shape));
+  split(matrix);
+  matrices_.push_back(std::move(matrix));
+  return matrices_.back();
+}
+
 void Weights::plan_plain(Matrix& matrix, const Record& record) const {
   matrix.weight = &record;
   std::uint64_t size = stored_size(record);

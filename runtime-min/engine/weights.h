@@ -50,6 +50,7 @@ struct Matrix {
   const Record* weight = nullptr;
   const Record* scale = nullptr;
   bool turned = false;          // the folder has it as KN
+  std::uint64_t first = 0;      // where it begins in the record, in bytes
   bool widened = false;         // halves become float32, as rows of odd length need
   std::uint64_t row_bytes = 0;  // on the device
   std::uint64_t scale_row_bytes = 0;
@@ -71,6 +72,9 @@ class Weights {
   // Error(kBadInput): it is not there, or of another shape or dtype than it must be.
   const Matrix& matrix(const std::string& module);
   const Matrix& experts(const std::string& module);  // three dimensions
+  // The `index`th of the matrices [k, n] that a param holds which is no layer's weight.
+  const Matrix& turned(const std::string& name, std::uint32_t index = 0,
+                       const Vector* bias = nullptr);
   const Vector& vector(const std::string& name, bool plus_one = false);
   // Whether the model or the folder has such a param: biases, heads.
   bool has(const std::string& name) const;
