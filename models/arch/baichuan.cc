@@ -48,8 +48,22 @@ static constexpr Step kSteps[] = {
     steps::kPrefill8192,
 };
 
+// Baichuan 1 with 7B. 13B has linear biases instead of rotations; Baichuan 2 norms the rows of its
+// head, which the folder holds as they were.
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.supported = "hidden_size != 5120 and vocab_size != 125696";
+  f.attention.kv_heads = "num_attention_heads";
+  f.attention.qkv = "model.layers.{i}.self_attn.W_pack";
+  f.attention.rope.theta = "10000";
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "baichuan", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "baichuan",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

@@ -117,8 +117,38 @@ static constexpr Step kSteps[] = {
     steps::kPrefill8192,
 };
 
+// Half of each head is rotated, in neighbouring pairs. The scaling of q k by the number of the
+// layer (apply_query_key_layer_scaling) is undone before the softmax.
+static constexpr ForwardTraits kForward = {
+    .supported = "multi_query_attention and rmsnorm",
+    .layers = "num_layers",
+    .embedding = "transformer.embedding",
+    .norm = {.eps = "layernorm_epsilon"},
+    .attention_norm = "transformer.encoder.layers.{i}.input_layernorm",
+    .mlp_norm = "transformer.encoder.layers.{i}.post_attention_layernorm",
+    .attention = {.heads = "num_attention_heads",
+                  .kv_heads = "multi_query_group_num",
+                  .head_dim = "head_dim",
+                  .qkv = "transformer.encoder.layers.{i}.self_attention.query_key_value",
+                  .out = "transformer.encoder.layers.{i}.self_attention.dense",
+                  .rope = {.theta = "10000*('rope_ratio' in config and config.rope_ratio or 1)",
+                           .dims = "head_dim//2",
+                           .interleaved = true}},
+    .mlp = {.gate_up = "transformer.encoder.layers.{i}.mlp.dense_h_to_4h",
+            .down = "transformer.encoder.layers.{i}.mlp.dense_4h_to_h",
+            .activation = "'silu'"},
+    .final_norm = "transformer.encoder.final_layernorm",
+    .head = "transformer.output_layer",
+    .note =
+        "mlc-chat-config.json has no rope_ratio, which long-context releases have: 1 is taken"
+        " where config.json is missing",
+};
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "chatglm", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "chatglm",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

@@ -122,6 +122,23 @@ static constexpr ForwardTraits kForward = [] {
   return f;
 }();
 
+// Only layers with a window rotate.
+static constexpr Expr kSliding =
+    "layer_types is not None and layer_types[i] == 'sliding_attention' or"
+    " layer_types is None and (i+1) % sliding_window_pattern != 0";
+static constexpr ForwardTraits kForward2 = [] {
+  ForwardTraits f = kForward;
+  f.attention.window =
+      "(layer_types is not None and layer_types[i] == 'sliding_attention' or"
+      " layer_types is None and (i+1) % sliding_window_pattern != 0) and sliding_window or 0";
+  f.attention.rope.when = kSliding;
+  f.attention.rope.scaling = "rope_scaling or rope_parameters";
+  f.logit_scale = {{"logit_scale"}};
+  f.head = "lm_head";
+  f.note = {};
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
     {.model_type = "cohere",
      .config = {.fields = kFields, .steps = kSteps},
@@ -132,7 +149,8 @@ static constexpr Architecture kModels[] = {
      .config = {.fields = kFields2, .steps = kKinSteps},
      .body = kBody2,
      .in_mlc_llm = false,
-     .note = "Command R7B, Command A"},
+     .note = "Command R7B, Command A",
+     .forward = &kForward2},
 };
 static_assert(well_formed(kModels));
 

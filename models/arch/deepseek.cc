@@ -286,8 +286,30 @@ static constexpr Step kLatentSteps[] = {
     steps::kPrefill2048,
 };
 
+// Version 1.
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.supported = "n_shared_experts is not None";
+  f.attention.qkv = "model.layers.{i}.self_attn.wqkv_pack";
+  f.attention.rope.theta = "rope_theta";
+  f.mlp.activation = "hidden_act";
+  f.moe = {.when = "i >= first_k_dense_replace and i % moe_layer_freq == 0",
+           .top_k = "num_experts_per_tok",
+           .router = "model.layers.{i}.mlp.gate",
+           .gate_up = "model.layers.{i}.mlp.moe_gate_up_proj",
+           .down = "model.layers.{i}.mlp.moe_down_proj",
+           .normalize = "norm_topk_prob",
+           .shared = {.gate_up = "model.layers.{i}.mlp.shared_experts.gate_up_proj",
+                      .down = "model.layers.{i}.mlp.shared_experts.down_proj",
+                      .activation = "hidden_act"}};
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "deepseek", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "deepseek",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
     {.model_type = "deepseek_v2",
      .config = {.fields = kLatentFields, .steps = kLatentSteps},
      .body = kLatentBody},

@@ -106,12 +106,19 @@ static constexpr auto kMoeSteps = join(
                    steps::check("moe_layer_interval > 0"),
                });
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kKinForward;
+  f.attention.rope.interleaved = true;
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
     {.model_type = "ernie4_5",
      .class_names = {"Ernie4_5ForCausalLM", "Ernie4_5_ForCausalLM"},
      .config = {.fields = kFields, .steps = kKinSteps},
      .body = kBody,
-     .in_mlc_llm = false},
+     .in_mlc_llm = false,
+     .forward = &kForward},
     {.model_type = "ernie4_5_moe",
      .class_names = {"Ernie4_5_MoeForCausalLM", "Ernie4_5_MoEForCausalLM"},
      .config = {.fields = kMoeFields, .steps = kMoeSteps},

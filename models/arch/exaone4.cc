@@ -38,12 +38,29 @@ static constexpr auto kFields =
              Field{.name = "layer_types", .type = FieldType::kAny, .otherwise = "None"},
          });
 
+// With windows, the layers without one don't rotate. How older files spell the pattern is not run.
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kKinForward;
+  f.supported = "sliding_window is None or layer_types is not None";
+  f.attention_norm = f.mlp_norm = {};
+  f.attention_post_norm = "model.layers.{i}.post_attention_layernorm";
+  f.mlp_post_norm = "model.layers.{i}.post_feedforward_layernorm";
+  f.attention.q_norm = "model.layers.{i}.self_attn.q_norm";
+  f.attention.k_norm = "model.layers.{i}.self_attn.k_norm";
+  f.attention.window =
+      "sliding_window is not None and layer_types[i] == 'sliding_attention' and sliding_window or"
+      " 0";
+  f.attention.rope.when = "sliding_window is None or layer_types[i] == 'sliding_attention'";
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
     {.model_type = "exaone4",
      .class_names = {"Exaone4ForCausalLM"},
      .config = {.fields = kFields, .steps = kKinSteps},
      .body = kBody,
-     .in_mlc_llm = false},
+     .in_mlc_llm = false,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

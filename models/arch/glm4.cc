@@ -128,13 +128,23 @@ static constexpr auto kMoeFields =
              Field{.name = "num_nextn_predict_layers", .otherwise = "0"},
          });
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kKinForward;
+  f.attention_post_norm = "model.layers.{i}.post_self_attn_layernorm";
+  f.mlp_post_norm = "model.layers.{i}.post_mlp_layernorm";
+  f.attention.rope.part = "partial_rotary_factor";
+  f.attention.rope.interleaved = true;
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
     {.model_type = "glm4",
      .class_names = {"Glm4ForCausalLM"},
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
      .in_mlc_llm = false,
-     .note = "GLM 4 0414"},
+     .note = "GLM 4 0414",
+     .forward = &kForward},
     {.model_type = "glm4_moe",
      .class_names = {"Glm4MoeForCausalLM"},
      .config = {.fields = kMoeFields, .steps = kKinSteps},

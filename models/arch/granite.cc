@@ -29,12 +29,22 @@ static constexpr auto kFields =
 // No release of it has heads of another width.
 static constexpr auto kSteps = join(kKinSteps, std::array{steps::kHeadsFillHidden});
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kKinForward;
+  f.embedding_scale = {{"embedding_multiplier"}};
+  f.attention.scale = {{"attention_multiplier"}};
+  f.residual_scale = {{"residual_multiplier"}};
+  f.logit_scale = {{"logits_scaling", -1}};
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
     {.model_type = "granite",
      .class_names = {"GraniteForCausalLM"},
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
-     .in_mlc_llm = false},
+     .in_mlc_llm = false,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

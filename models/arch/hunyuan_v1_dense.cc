@@ -41,12 +41,21 @@ static constexpr auto kSteps = join(
     },
     kKinSteps);
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kKinForward;
+  f.attention.q_norm = "model.layers.{i}.self_attn.query_layernorm";
+  f.attention.k_norm = "model.layers.{i}.self_attn.key_layernorm";
+  f.attention.norm_after_rope = true;
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
     {.model_type = "hunyuan_v1_dense",
      .class_names = {"HunYuanDenseV1ForCausalLM"},
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
-     .in_mlc_llm = false},
+     .in_mlc_llm = false,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

@@ -151,9 +151,44 @@ static constexpr Step kSteps2[] = {
     steps::kPrefill2048,
 };
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.attention.kv_heads = "num_attention_heads";
+  f.attention.qkv = "model.layers.{i}.self_attn.wqkv_pack";
+  f.attention.rope = {.theta =
+                          "'rotary' in config and 'base' in config.rotary and"
+                          " config.rotary.base or 10000"};
+  return f;
+}();
+
+static constexpr ForwardTraits kForward2 = {
+    .layers = "num_hidden_layers",
+    .embedding = "model.tok_embeddings",
+    .norm = {.eps = "rms_norm_eps"},
+    .attention_norm = "model.layers.{i}.attention_norm",
+    .mlp_norm = "model.layers.{i}.ffn_norm",
+    .attention = {.heads = "num_attention_heads",
+                  .kv_heads = "num_key_value_heads",
+                  .head_dim = "head_dim",
+                  .qkv = "model.layers.{i}.attention.wqkv",
+                  .out = "model.layers.{i}.attention.wo",
+                  .rope = {.theta = "rope_theta", .scaling = kConfigRopeScaling}},
+    .mlp = {.gate_up = "model.layers.{i}.feed_forward.gate_up_proj",
+            .down = "model.layers.{i}.feed_forward.w2",
+            .activation = "'hidden_act' in config and config.hidden_act or 'silu'"},
+    .final_norm = "model.norm",
+    .head = "output",
+};
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "internlm", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
-    {.model_type = "internlm2", .config = {.fields = kFields2, .steps = kSteps2}, .body = kBody2},
+    {.model_type = "internlm",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
+    {.model_type = "internlm2",
+     .config = {.fields = kFields2, .steps = kSteps2},
+     .body = kBody2,
+     .forward = &kForward2},
 };
 static_assert(well_formed(kModels));
 

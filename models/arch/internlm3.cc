@@ -28,7 +28,8 @@ static constexpr Architecture kModels[] = {
      .class_names = {"InternLM3ForCausalLM"},
      .config = {.fields = kFields, .steps = kKinSteps},
      .body = kBody,
-     .in_mlc_llm = false},
+     .in_mlc_llm = false,
+     .forward = &kKinForward},
 };
 static_assert(well_formed(kModels));
 

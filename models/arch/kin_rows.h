@@ -63,6 +63,13 @@ inline constexpr std::array kKinSteps = {
     steps::kKeyValueHeads, steps::kHeadDim,  steps::kHeadsGroup, steps::kPrefill8192,
 };
 
+// What llama computes, with the names of the rope that these configs have.
+inline constexpr ForwardTraits kKinForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.attention.rope.scaling = "rope_scaling or rope_parameters";
+  return f;
+}();
+
 inline constexpr auto kKinTail = join(kLlamaNorm, kPlainHead);
 
 }  // namespace mlc

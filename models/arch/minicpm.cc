@@ -92,8 +92,29 @@ static constexpr Step kSteps[] = {
     steps::kPrefill8192,
 };
 
+// With experts, they take the place of the MLP in all layers.
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.embedding_scale = {{"scale_emb"}};
+  f.residual_scale = {{"scale_depth"}, {"num_hidden_layers", -0.5}};
+  f.logit_scale = {{"dim_model_base"}, {"hidden_size", -1}};
+  f.attention.qkv = "model.layers.{i}.self_attn.wqkv_pack";
+  f.attention.rope.theta = "rope_theta";
+  f.mlp.activation = "hidden_act";
+  f.moe = {.when = "num_experts > 0",
+           .top_k = "num_experts_per_tok",
+           .router = "model.layers.{i}.mlp.gate",
+           .gate_up = "model.layers.{i}.mlp.e1_e3",
+           .down = "model.layers.{i}.mlp.e2",
+           .normalize = "True"};
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "minicpm", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "minicpm",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

@@ -120,6 +120,17 @@ static constexpr ForwardTraits kForward2 = [] {
   return f;
 }();
 
+// Only layers without a window scale their rotations.
+static constexpr ForwardTraits kForward3 = [] {
+  ForwardTraits f = kForward2;
+  f.attention.window =
+      "(layer_types is not None and layer_types[i] == 'sliding_attention' or"
+      " layer_types is None and (i+1) % 4 != 0) and (sliding_window or 4096) or 0";
+  f.attention.rope.scaling = "rope_scaling or rope_parameters";
+  f.attention.rope.local_theta = "position_embedding_base";
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
     {.model_type = "olmo",
      .config = {.fields = kFields, .steps = kSteps},
@@ -133,7 +144,8 @@ static constexpr Architecture kModels[] = {
      .class_names = {"Olmo3ForCausalLM"},
      .config = {.fields = kFields3, .steps = kKinSteps},
      .body = kBody2,
-     .in_mlc_llm = false},
+     .in_mlc_llm = false,
+     .forward = &kForward3},
 };
 static_assert(well_formed(kModels));
 

@@ -33,8 +33,17 @@ static constexpr Step kSteps[] = {
     steps::kHeadsFillHidden, steps::kHeadsGroup, steps::kPrefill8192,
 };
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.norm.kind = NormKind::kLayer;
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "orion", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "orion",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

@@ -72,8 +72,32 @@ static constexpr Step kSteps[] = {
     steps::kPrefill8192,
 };
 
+static constexpr ForwardTraits kForward = {
+    .layers = "num_hidden_layers",
+    .embedding = "transformer.wte",
+    .norm = {.eps = "layer_norm_epsilon"},
+    .attention_norm = "transformer.h.{i}.ln_1",
+    .mlp_norm = "transformer.h.{i}.ln_2",
+    .attention = {.heads = "num_attention_heads",
+                  .kv_heads = "num_attention_heads",
+                  .head_dim = "head_dim",
+                  .qkv = "transformer.h.{i}.attn.c_attn",
+                  .out = "transformer.h.{i}.attn.c_proj",
+                  .rope = {.theta = "rotary_emb_base"}},
+    .mlp = {.gate_up = "transformer.h.{i}.mlp.gate_up_proj",
+            .down = "transformer.h.{i}.mlp.c_proj",
+            .activation = "'silu'",
+            .up_first = true},
+    .final_norm = "transformer.ln_f",
+    .head = "lm_head",
+    .note = "Qwen 1 scales attention and rotations beyond its seq_length; here that is not done",
+};
+
 static constexpr Architecture kModels[] = {
-    {.model_type = "qwen", .config = {.fields = kFields, .steps = kSteps}, .body = kBody},
+    {.model_type = "qwen",
+     .config = {.fields = kFields, .steps = kSteps},
+     .body = kBody,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

@@ -33,7 +33,8 @@ static constexpr Architecture kModels[] = {
      .class_names = {"SeedOssForCausalLM"},
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
-     .in_mlc_llm = false},
+     .in_mlc_llm = false,
+     .forward = &kKinForward},
 };
 static_assert(well_formed(kModels));
 

@@ -32,12 +32,22 @@ static constexpr auto kSteps =
                         .count = "num_hidden_layers",
                     }});
 
+// No release of it has windows; which layers would have them depends on the release of
+// transformers.
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kKinForward;
+  f.supported = "not ('use_sliding_window' in config and config.use_sliding_window)";
+  f.attention.rope.when = "no_rope_layers[i] != 0";
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
     {.model_type = "smollm3",
      .class_names = {"SmolLM3ForCausalLM"},
      .config = {.fields = kFields, .steps = kSteps},
      .body = kBody,
-     .in_mlc_llm = false},
+     .in_mlc_llm = false,
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

@@ -363,6 +363,10 @@ TEST_F(EngineTest, MakesSyntheticModels) {
     // Nothing has that little room, so that planning is all that happens.
     LimitedDevice none(open_cpu_device(), std::uint64_t{1} << 40, std::uint64_t{1} << 40, 1);
     std::string message = error_of([&] { open(none, model); }, ExitCode::kUnsupported);
+    if (preset.name == "baichuan") {
+      expect_in(message, "vocab_size != 125696");  // version 2, whose head is normed
+      continue;
+    }
     expect_in(message, "the device has 1");
     runnable++;
   }
