@@ -54,6 +54,11 @@ CpuProgram::CpuProgram(std::vector<Dispatch> dispatches,
     const std::size_t granule = step.kernel->granule;
     step.chunk = (step.chunk + granule - 1) / granule * granule;
     step.chunks = (step.items + step.chunk - 1) / step.chunk;
+    step.lanes = std::vector<Lane>(threads);
+    for (std::size_t t = 0; t < threads; t++) {
+      step.lanes[t].begin = step.chunks * t / threads;
+      step.lanes[t].end = step.chunks * (t + 1) / threads;
+    }
     for (step.after = i; step.after > 0; step.after--)
       if (conflict(dispatches_[step.after - 1], dispatch)) break;
   }
@@ -68,7 +73,21 @@ bool CpuProgram::Watch::over() {
   return true;
 }
 
-void CpuProgram::work(std::size_t begin, std::size_t end, Watch& watch) {
+// Returns false when the run is over.
+bool CpuProgram::run_chunks(Step& step, Lane& lane, Watch& watch) {
+  // A thread that comes late looks before it counts.
+  while (lane.next.load(std::memory_order_relaxed) < lane.end) {
+    if (watch.over()) return false;
+    const std::size_t chunk = lane.next.fetch_add(1, std::memory_order_relaxed);
+    if (chunk >= lane.end) break;
+    const std::size_t first = chunk * step.chunk;
+    step.kernel->run(step.arguments, first, std::min(step.items, first + step.chunk));
+    step.done.fetch_add(1, std::memory_order_release);
+  }
+  return true;
+}
+
+void CpuProgram::work(std::size_t begin, std::size_t end, std::size_t lane, Watch& watch) {
   std::size_t finished = begin;
   for (std::size_t i = begin; i < end; i++) {
     Step& step = steps_[i];
@@ -80,15 +99,8 @@ void CpuProgram::work(std::size_t begin, std::size_t end, Watch& watch) {
         if (spin.turns() % 1024 == 0 && watch.over()) return;
       }
     }
-    // A thread that comes late looks before it counts.
-    while (step.next.load(std::memory_order_relaxed) < step.chunks) {
-      if (watch.over()) return;
-      const std::size_t chunk = step.next.fetch_add(1, std::memory_order_relaxed);
-      if (chunk >= step.chunks) break;
-      const std::size_t first = chunk * step.chunk;
-      step.kernel->run(step.arguments, first, std::min(step.items, first + step.chunk));
-      step.done.fetch_add(1, std::memory_order_release);
-    }
+    for (std::size_t other = 0; other < step.lanes.size(); other++)
+      if (!run_chunks(step, step.lanes[(lane + other) % step.lanes.size()], watch)) return;
   }
 }
 
@@ -96,11 +108,13 @@ std::size_t CpuProgram::run(CpuPool& pool, std::size_t begin, std::size_t end,
                             std::chrono::steady_clock::time_point deadline) {
   for (std::size_t i = begin; i < end; i++) {
     steps_[i].arguments.serial = next_serial();
-    steps_[i].next.store(0, std::memory_order_relaxed);
     steps_[i].done.store(0, std::memory_order_relaxed);
+    for (Lane& lane : steps_[i].lanes)
+      lane.next.store(lane.begin, std::memory_order_relaxed);
   }
   Watch watch{deadline};
-  pool.run([&] { work(begin, end, watch); });
+  std::atomic<std::size_t> arrived{0};
+  pool.run([&] { work(begin, end, arrived++, watch); });
   for (std::size_t i = begin; i < end; i++)
     if (steps_[i].done != steps_[i].chunks) return i;
   return end;

@@ -28,15 +28,20 @@ class CpuProgram : public Program {
                   std::chrono::steady_clock::time_point deadline);
 
  private:
+  // The chunks [next, end) of one thread, which stand together: so a thread reads memory in a row.
+  // Threads that are done with theirs take others'. On a line of its own, as all may write it.
+  struct alignas(64) Lane {
+    std::atomic<std::size_t> next{0};
+    std::size_t begin = 0, end = 0;
+  };
   struct Step {
     const CpuKernel* kernel = nullptr;
     Arguments arguments;
     std::size_t items = 0, chunk = 1, chunks = 0;
     std::size_t after = 0;  // all steps before this one must be done: they write what it touches,
                             // or read what it writes
-    // Chunks handed out, and finished; on lines of their own, since every thread writes them.
-    alignas(64) std::atomic<std::size_t> next{0};
-    alignas(64) std::atomic<std::size_t> done{0};
+    std::vector<Lane> lanes;
+    alignas(64) std::atomic<std::size_t> done{0};  // chunks
   };
   // What ends a run early.
   struct Watch {
@@ -44,7 +49,8 @@ class CpuProgram : public Program {
     std::atomic<bool> stop{false};
     bool over();
   };
-  void work(std::size_t begin, std::size_t end, Watch& watch);
+  void work(std::size_t begin, std::size_t end, std::size_t lane, Watch& watch);
+  static bool run_chunks(Step& step, Lane& lane, Watch& watch);
 
   std::vector<Dispatch> dispatches_;
   std::deque<Step> steps_;
