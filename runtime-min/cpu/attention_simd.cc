@@ -104,7 +104,7 @@ HWY_INLINE float exponentials(float* scores, std::size_t count, float softcap) {
   std::size_t i = 0;
   for (; i + lanes <= count; i += lanes)
     top = hn::Max(top, hn::LoadU(d, scores + i));
-  largest = hn::GetLane(hn::MaxOfLanes(d, top));
+  largest = max_of_lanes(top);
   for (; i < count; i++)
     largest = std::max(largest, scores[i]);
   const VF shift = hn::Set(d, largest);

@@ -36,7 +36,7 @@ Top top_of(const float* x, std::size_t n) {
     top = hn::Max(top, v);
     nan = hn::Or(nan, hn::IsNaN(v));
   }
-  Top result{hn::GetLane(hn::MaxOfLanes(d, top)), !hn::AllFalse(d, nan)};
+  Top result{max_of_lanes(top), !hn::AllFalse(d, nan)};
   for (; i < n; i++) {
     result.value = std::max(result.value, x[i]);
     result.nan |= x[i] != x[i];

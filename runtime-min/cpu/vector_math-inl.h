@@ -6,6 +6,7 @@
 #define MLC_VECTOR_MATH_INL_H
 #endif
 
+#include <algorithm>
 #include <cstring>
 
 #include <hwy/contrib/math/math-inl.h>
@@ -19,6 +20,13 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using F = hn::CappedTag<float, 16>;
 using VF = hn::Vec<F>;
+
+// Highway's own begins at the lowest finite number in its portable form, and so loses infinities.
+HWY_INLINE float max_of_lanes(VF v) {
+  alignas(64) float lanes[16];
+  hn::Store(v, F(), lanes);
+  return *std::max_element(lanes, lanes + hn::Lanes(F()));
+}
 
 // Highway's Exp is within one ulp; below -104 the result is 0 in any case.
 HWY_INLINE VF exp_of(VF x) {

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <atomic>
 #include <set>
 #include <thread>
@@ -117,15 +116,6 @@ TEST(CpuDevice, NamesWhatIsNoDevice) {
     EXPECT_NE(message([&] { open(name, 1); }, ExitCode::kUsage).find("is no device, expected one"),
               std::string::npos)
         << name;
-}
-
-TEST(CpuDevice, IsListed) {
-  std::vector<std::string> missing;
-  std::vector<std::string> ids;
-  for (const FoundDevice& device : list_devices(&missing))
-    ids.push_back(device.id);
-  EXPECT_EQ(std::count(ids.begin(), ids.end(), "cpu"), 1);
-  EXPECT_EQ(std::count(ids.begin(), ids.end(), "cpu-reference"), 0);
 }
 
 // Many short jobs with pauses among them: workers sleep, wake up, come late.
