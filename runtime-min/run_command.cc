@@ -236,7 +236,8 @@ RunCommand setup(CLI::App& app) {
   auto number = [&](const char* name, std::optional<double>& value, const char* help) {
     app.add_option(name, value, help)->type_name("X");
   };
-  number("--temperature", a->temperature, "0: always the most probable token; as the model says");
+  number("--temperature", a->temperature,
+         "0: always the most probable token; not given: as the model's config says");
   number("--top-p", a->top_p, "choose among the most probable tokens that reach this sum");
   number("--presence-penalty", a->presence_penalty, "taken off the logits of tokens used before");
   number("--frequency-penalty", a->frequency_penalty, "the same, for each use");
