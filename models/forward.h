@@ -57,6 +57,10 @@ struct RopeTraits {
   Expr scaling = {};
   Expr local_theta = {};  // of layers with a window, which are not scaled; empty: as the others
   Expr when = {};         // layers that rotate; empty: all
+  // Queries at position p are also scaled by 1 + query_growth log(1 + floor(p /
+  // query_growth_step)).
+  Expr query_growth = {};
+  Expr query_growth_step = {};
 };
 
 struct AttentionTraits {

@@ -42,6 +42,8 @@ constexpr std::string_view layer_problem(const ForwardTraits& f) {
   if (a.q_norm.empty() != a.k_norm.empty()) return "q and k are both normed, or neither";
   if (a.rope.theta.empty() == f.positions.empty())
     return "positions come from a rotation or from an embedding";
+  if (a.rope.query_growth.empty() != a.rope.query_growth_step.empty())
+    return "the growth of queries needs a step";
   if (!a.rope.dims.empty() && !a.rope.part.empty()) return "rope has dims or a part, not both";
   for (const MlpTraits& m : {f.mlp, moe.shared}) {
     if (m.down.empty() && m.up.empty() && m.gate.empty() && m.gate_up.empty()) continue;
@@ -119,6 +121,8 @@ constexpr std::string_view forward_problem(const Architecture& architecture, Out
                           a.rope.scaling,
                           a.rope.local_theta,
                           a.rope.when,
+                          a.rope.query_growth,
+                          a.rope.query_growth_step,
                           f.mlp.activation,
                           moe.when,
                           moe.top_k,

@@ -118,6 +118,20 @@ static constexpr std::array kFirstSteps = {
 };
 static constexpr auto kSteps = join(kFirstSteps, kSlidingWindowSteps);
 
+static constexpr ForwardTraits kForward = [] {
+  ForwardTraits f = kLlamaForward;
+  f.mlp.activation = "hidden_act";
+  f.attention.window = "sliding_window_size";
+  f.attention.rope.scaling = "rope_parameters";
+  f.attention.rope.query_growth =
+      "rope_parameters is not None and 'llama_4_scaling_beta' in rope_parameters and"
+      " rope_parameters.llama_4_scaling_beta";
+  f.attention.rope.query_growth_step =
+      "rope_parameters is not None and 'original_max_position_embeddings' in rope_parameters and"
+      " rope_parameters.original_max_position_embeddings";
+  return f;
+}();
+
 static constexpr Architecture kModels[] = {
     {.model_type = "ministral3",
      .config = {.fields = kFields,
@@ -127,7 +141,8 @@ static constexpr Architecture kModels[] = {
      .body = kBody,
      .aliases = kAliases,
      .no_quantization_field = "modules_to_not_convert",
-     .renames = kPartsBelowModel},
+     .renames = kPartsBelowModel,
+     .forward = &kForward},
     {.model_type = "mistral3",
      .class_names = {"Mistral3ForConditionalGeneration"},
      .config = {.fields = kFields,
@@ -139,7 +154,8 @@ static constexpr Architecture kModels[] = {
      .no_quantization_field = "modules_to_not_convert",
      .renames = kPartsBelowModel,
      .in_mlc_llm = false,
-     .note = "Mistral Small 3.1 and later, without vision"},
+     .note = "Mistral Small 3.1 and later, without vision",
+     .forward = &kForward},
 };
 static_assert(well_formed(kModels));
 

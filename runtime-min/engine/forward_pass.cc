@@ -35,11 +35,17 @@ void ForwardPass::Writer::attention(const Layer& layer, Rows x, Rows residual) {
   if (p.clip != 0) clip(qkv, p.clip);
   bool norm_first = !pass_.plan_.traits->attention.norm_after_rope;
   if (norm_first) head_norms(layer, qkv);
-  if (p.rope >= 0) {
-    const RopePlan& rope = pass_.plan_.ropes[static_cast<std::size_t>(p.rope)];
-    emit(Kernel::kRope, "rope", {pass_.rope_table(static_cast<std::size_t>(p.rope)), qkv.slice},
-         {rope.interleaved, d, rope.dims, rows_, p.heads + p.kv_heads, qkv.width, 0},
-         8 * std::uint64_t{rows_} * v_offset);
+  auto rotate = [&](const char* label, int index, std::uint32_t heads, std::uint32_t offset) {
+    const RopePlan& rope = pass_.plan_.ropes[static_cast<std::size_t>(index)];
+    emit(Kernel::kRope, label, {pass_.rope_table(static_cast<std::size_t>(index)), qkv.slice},
+         {rope.interleaved, d, rope.dims, rows_, heads, qkv.width, offset},
+         8 * std::uint64_t{rows_} * heads * d);
+  };
+  if (p.rope >= 0 && p.rope == p.query_rope) {
+    rotate("rope", p.rope, p.heads + p.kv_heads, 0);
+  } else if (p.rope >= 0) {
+    rotate("rope of q", p.query_rope, p.heads, 0);
+    rotate("rope of k", p.rope, p.kv_heads, k_offset);
   }
   if (!norm_first) head_norms(layer, qkv);
   Rows out{pass_.activations_.slice(pass_.attention_), p.heads * d};

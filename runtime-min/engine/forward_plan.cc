@@ -111,7 +111,7 @@ class Planner {
     // A window of everything is none.
     if (window >= 1 && window < static_cast<double>(kMaxNumber))
       layer.window = static_cast<std::uint32_t>(window);
-    layer.rope = rope(layer, scope, ropes);
+    plan_ropes(layer, scope, ropes);
     layer.has_moe = !t.moe.when.empty() && evaluate_bool(t.moe.when, scope, where_);
     layer.mlp = mlp(t.mlp, scope);
     if (layer.has_moe) layer.moe = moe(scope);
@@ -129,9 +129,9 @@ class Planner {
             .head_eps = product(t.head_eps, scope, 1e-5)};
   }
 
-  int rope(const LayerPlan& layer, const Environment& scope, std::vector<RopePlan>& ropes) {
+  void plan_ropes(LayerPlan& layer, const Environment& scope, std::vector<RopePlan>& ropes) {
     const RopeTraits& r = traits_->attention.rope;
-    if (r.theta.empty() || (!r.when.empty() && !evaluate_bool(r.when, scope, where_))) return -1;
+    if (r.theta.empty() || (!r.when.empty() && !evaluate_bool(r.when, scope, where_))) return;
     bool local = layer.window != 0 && !r.local_theta.empty();
     double theta = number(local ? r.local_theta : r.theta, scope).value_or(0);
     if (!(theta > 1)) bad_input("{}: rope_theta is {}, expected more than 1", where_, theta);
@@ -141,13 +141,27 @@ class Planner {
     if (!(dims >= 0) || dims > layer.head_dim || std::fmod(dims, 2) != 0)
       bad_input("{}: {} of {} elements of a head can't be rotated in pairs", where_, dims,
                 layer.head_dim);
-    if (dims == 0) return -1;
+    if (dims == 0) return;
     Json scaling;
     if (!local && !r.scaling.empty()) scaling = evaluate_json(r.scaling, scope, where_);
     RopePlan plan =
         plan_rope(theta, static_cast<std::uint32_t>(dims), r.interleaved, scaling, config_);
+    layer.rope = layer.query_rope = index_of(ropes, plan);
+    std::optional<double> growth = number(r.query_growth, scope);
+    if (!growth || *growth == 0) return;
+    if (plan.dims != layer.head_dim)
+      fail(ExitCode::kUnsupported, "{}: queries that grow, in a model that rotates parts of them",
+           where_);
+    plan.growth = *growth;
+    plan.growth_step = number(r.query_growth_step, scope).value_or(0);
+    if (!(plan.growth_step >= 1))
+      bad_input("{}: the step of the queries' growth is {}", where_, plan.growth_step);
+    layer.query_rope = index_of(ropes, plan);
+  }
+
+  static int index_of(std::vector<RopePlan>& ropes, const RopePlan& plan) {
     auto found = std::find(ropes.begin(), ropes.end(), plan);
-    if (found == ropes.end()) found = ropes.insert(ropes.end(), std::move(plan));
+    if (found == ropes.end()) found = ropes.insert(ropes.end(), plan);
     return static_cast<int>(found - ropes.begin());
   }
 

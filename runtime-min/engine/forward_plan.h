@@ -21,6 +21,10 @@ struct RopePlan {
   // longrope: a sequence that has become longer than `long_after` tokens turns by these instead.
   std::vector<double> long_frequencies = {};
   std::uint32_t long_after = 0;
+  // Llama 4's growth of the scores with the length: rows at position p are scaled by 1 + growth
+  // log(1 + floor(p / growth_step)) besides. Only queries are turned by such a plan.
+  double growth = 0;
+  double growth_step = 1;
 
   friend bool operator==(const RopePlan& a, const RopePlan& b) = default;
 };
@@ -71,6 +75,7 @@ struct LayerPlan {
   float clip = 0;            // 0: none
   std::uint32_t window = 0;  // 0: all
   int rope = -1;             // index into ForwardPlan::ropes; -1: none
+  int query_rope = -1;       // that of the queries, mostly the same
 
   bool has_moe = false;
   MoePlan moe = {};

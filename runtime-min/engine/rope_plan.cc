@@ -179,11 +179,14 @@ void fill_rope_table(const RopePlan& rope, std::span<const std::uint32_t> positi
   for (std::size_t r = 0; r < positions.size(); r++) {
     bool is_long = !rope.long_frequencies.empty() && lengths[r] > rope.long_after;
     const std::vector<double>& frequencies = is_long ? rope.long_frequencies : rope.frequencies;
+    double scale = rope.scale;
+    if (rope.growth != 0)
+      scale *= 1 + rope.growth * std::log(1 + std::floor(positions[r] / rope.growth_step));
     float* row = table.data() + r * rope.dims;
     for (std::size_t i = 0; i < pairs; i++) {
       double angle = positions[r] * frequencies[i];
-      row[i] = static_cast<float>(std::cos(angle) * rope.scale);
-      row[pairs + i] = static_cast<float>(std::sin(angle) * rope.scale);
+      row[i] = static_cast<float>(std::cos(angle) * scale);
+      row[pairs + i] = static_cast<float>(std::sin(angle) * scale);
     }
   }
 }

@@ -171,7 +171,7 @@ INSTANTIATE_TEST_SUITE_P(Architectures, EngineGolden,
                                          "phi3_longrope_short", "gpt_neox_parallel", "gptj", "gpt2",
                                          "gpt_bigcode_mqa", "stablelm_bias", "starcoder2_untied",
                                          "olmo", "olmo2", "cohere", "nemotron", "mixtral",
-                                         "qwen2_moe", "qwen3_moe"),
+                                         "qwen2_moe", "qwen3_moe", "ministral3"),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

@@ -93,6 +93,20 @@ TEST(RopePlan, LongropeTurnsByTheLengthOfTheSequence) {
             static_cast<float>(std::sin(3.0 / 8 * std::pow(10000, -14.0 / 16)) * rope.scale));
 }
 
+TEST(RopePlan, QueriesGrowWithTheLength) {
+  RopePlan rope = plan(10000, "null");
+  rope.growth = 0.1;
+  rope.growth_step = 256;
+  const std::vector<std::uint32_t> positions = {255, 256, 1024};
+  std::vector<float> table(3 * 16);
+  fill_rope_table(rope, positions, std::vector<std::uint32_t>(3), table);
+  for (std::size_t r = 0; r < 3; r++) {
+    const double scale = std::vector<double>{1, 1 + 0.1 * std::log(2), 1 + 0.1 * std::log(5)}[r];
+    EXPECT_EQ(table[r * 16],
+              static_cast<float>(std::cos(static_cast<double>(positions[r])) * scale));
+  }
+}
+
 TEST(RopePlan, NamesWhatIsWrong) {
   auto message = [](const std::string& scaling, ExitCode code) -> std::string {
     try {
