@@ -64,6 +64,7 @@ static constexpr std::array kTime5 = {
           .sources = {"rwkv.blocks.{i}.attention.time_mix_receptance"}},
 };
 
+// The ranks of version 6 are those of the released models: 7B and larger have twice as many.
 static constexpr std::array kTime6 = {
     Param{.name = "model.blocks.{i}.attention.time_maa_x",
           .shape = {"1", "1", "hidden_size"},
@@ -84,16 +85,16 @@ static constexpr std::array kTime6 = {
           .shape = {"1", "1", "hidden_size"},
           .sources = {"rwkv.blocks.{i}.attention.time_maa_g"}},
     Param{.name = "model.blocks.{i}.attention.time_maa_w1",
-          .shape = {"hidden_size", "160"},
+          .shape = {"hidden_size", "5*(hidden_size == 4096 and 64 or 32)"},
           .sources = {"rwkv.blocks.{i}.attention.time_maa_w1"}},
     Param{.name = "model.blocks.{i}.attention.time_maa_w2",
-          .shape = {"5", "32", "hidden_size"},
+          .shape = {"5", "hidden_size == 4096 and 64 or 32", "hidden_size"},
           .sources = {"rwkv.blocks.{i}.attention.time_maa_w2"}},
     Param{.name = "model.blocks.{i}.attention.time_decay_w1",
-          .shape = {"hidden_size", "64"},
+          .shape = {"hidden_size", "hidden_size == 4096 and 128 or 64"},
           .sources = {"rwkv.blocks.{i}.attention.time_decay_w1"}},
     Param{.name = "model.blocks.{i}.attention.time_decay_w2",
-          .shape = {"64", "hidden_size"},
+          .shape = {"hidden_size == 4096 and 128 or 64", "hidden_size"},
           .sources = {"rwkv.blocks.{i}.attention.time_decay_w2"}},
     Param{.name = "model.blocks.{i}.attention.time_decay",
           .shape = {"1", "1", "hidden_size"},
