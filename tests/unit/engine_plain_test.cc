@@ -10,7 +10,9 @@
 
 #include "base/error.h"
 #include "convert/convert.h"
+#include "models/models.h"
 #include "runtime-min/engine/engine.h"
+#include "runtime-min/engine/forward_plan.h"
 #include "tests/unit/plain_cases.h"
 
 namespace mlc {
@@ -91,7 +93,7 @@ class EnginePlain : public testing::TestWithParam<plain::Case> {
     return Engine::open(device, model_, options, reporter);
   }
 
-  static std::unique_ptr<Device> device_named(const char* name) {
+  static std::unique_ptr<Device> device_named(const std::string& name) {
     DeviceOptions options;
     options.device = name;
     return open_device(options);
@@ -119,7 +121,13 @@ class EnginePlain : public testing::TestWithParam<plain::Case> {
 };
 
 TEST_P(EnginePlain, LogitsAreThoseOfTheFormulas) {
-  for (const char* name : {"cpu-reference", "cpu"}) {
+  std::vector<std::string> missing;
+  std::vector<std::string> names = {"cpu-reference"};
+  for (const FoundDevice& found : list_devices(&missing))
+    names.push_back(found.id);
+  for (const std::string& reason : missing)
+    std::printf("skipped: %s\n", reason.c_str());
+  for (const std::string& name : names) {
     std::unique_ptr<Device> device = device_named(name);
     std::unique_ptr<Engine> engine = open(*device);
     for (std::size_t i = 0; i < prompts_.size(); i++) {
@@ -127,7 +135,7 @@ TEST_P(EnginePlain, LogitsAreThoseOfTheFormulas) {
       std::vector<RowInput> rows = rows_of(prompts_[i]);
       double found = error(engine->forward(rows, all_of(rows.size())), i);
       EXPECT_LE(found, bound_) << name << ", " << rows.size() << " tokens";
-      std::printf("%s: %s, %zu tokens: %.1e of the range\n", GetParam().name.c_str(), name,
+      std::printf("%s: %s, %zu tokens: %.1e of the range\n", GetParam().name.c_str(), name.c_str(),
                   rows.size(), found / bound_ * kTolerance);
     }
   }
@@ -216,6 +224,60 @@ INSTANTIATE_TEST_SUITE_P(Architectures, EngineRecurrent,
 
 INSTANTIATE_TEST_SUITE_P(Architectures, EnginePlain, testing::ValuesIn(plain::cases()),
                          [](const auto& test) { return test.param.name; });
+
+// What the engine makes of configs as they were released.
+TEST(ReleasedConfigs, ArePlanned) {
+  std::size_t planned = 0;
+  for (const auto& entry :
+       fs::directory_iterator(fs::path(MLC_TEST_DATA) / "data" / "checkpoints")) {
+    if (entry.path().extension() != ".json") continue;
+    std::string name = entry.path().stem().string();
+    Json source = read_json_file(entry.path().string());
+    if (name == "olmo-3-32b") source.set("layer_types", Json());  // which is cut short there
+    ModelConfig model = read_model_config(source, name, "auto");
+    if (model.architecture->forward == nullptr) continue;
+    ForwardPlan plan = plan_forward(model);
+    planned++;
+    if (name == "granite-3.3-2b") {
+      EXPECT_EQ(plan.embedding_scale, 12.0F);
+      EXPECT_EQ(plan.layers[0].attention_scale, 0.015625F);
+      EXPECT_EQ(plan.logit_scale, 0.125F);
+    }
+    if (name == "smollm3-3b") {
+      EXPECT_EQ(plan.layers[3].rope, -1);
+      EXPECT_EQ(plan.layers[4].rope, 0);
+    }
+    if (name == "olmo-3-32b") {
+      EXPECT_EQ(plan.ropes.size(), 2U);
+      EXPECT_EQ(plan.layers[2].window, 4096U);
+      EXPECT_EQ(plan.layers[3].window, 0U);
+    }
+    if (name == "command-r7b") {
+      EXPECT_EQ(plan.layers[3].rope, -1);
+      EXPECT_EQ(plan.layers[4].window, 4096U);
+    }
+  }
+  EXPECT_GE(planned, 10U);
+}
+
+TEST(ReleasedConfigs, Rwkv6With7BHasTwiceTheRank) {
+  for (std::int64_t hidden : {2048, 4096}) {
+    std::string text = fmt::format(R"({{"model_type": "rwkv6", "hidden_size": {},
+        "num_hidden_layers": 1, "vocab_size": 96}})",
+                                   hidden);
+    std::map<std::string, std::vector<std::int64_t>> shapes;
+    for (const ParamSpec& spec :
+         expand_params(read_model_config(parse_json(text, "text"), "text", "auto"), "no-quant"))
+      shapes[spec.name] = spec.shape;
+    std::int64_t times = hidden / 2048;
+    std::string a = "model.blocks.0.attention.";
+    using Sides = std::vector<std::int64_t>;
+    EXPECT_EQ(shapes[a + "time_maa_w1"], (Sides{hidden, 160 * times}));
+    EXPECT_EQ(shapes[a + "time_maa_w2"], (Sides{5, 32 * times, hidden}));
+    EXPECT_EQ(shapes[a + "time_decay_w1"], (Sides{hidden, 64 * times}));
+    EXPECT_EQ(shapes[a + "time_decay_w2"], (Sides{64 * times, hidden}));
+  }
+}
 
 }  // namespace
 }  // namespace mlc
