@@ -3,7 +3,7 @@
 // subgroup (SUBGROUP), or a work-group that adds in shared memory. Neighbouring lanes read
 // neighbouring units of a row (a word of codes, 16 bytes of floats), so that the reads of weights
 // and of x are wide and x is read once for ROWS rows; AHEAD units of each row are asked for before
-// any is used. With MOE, one column.
+// any is used. Loops are unrolled, since arrays are registers only then. With MOE, one column.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #ifdef SUBGROUP
@@ -33,7 +33,7 @@ float sums[ROWS * COLUMNS];
 // x of a unit; codes of Q4 stand at 16^(i % 4) times their value, so x is divided by that (exactly).
 void load_x(uint unit, uint from[COLUMNS]) {
   uint k = unit * PER_UNIT;
-  for (uint c = 0u; c < COLUMNS; c++) {
+  [[unroll]] for (uint c = 0u; c < COLUMNS; c++) {
     uint at = c * 10u;
     if (X_ALIGNED != 0u && PER_UNIT % 4u == 0u && K % PER_UNIT == 0u) {
       uint place = (from[c] + k) / 4u;
@@ -80,7 +80,7 @@ void add_unit(uint r, uvec4 words, float s) {
       }
     }
   }
-  for (uint c = 0u; c < COLUMNS; c++) {
+  [[unroll]] for (uint c = 0u; c < COLUMNS; c++) {
     float d = 0.0;
     [[unroll]] for (uint i = 0u; i < PER_UNIT; i++) d += w[i] * xs[c * 10u + i];
     sums[r * COLUMNS + c] += s * d;
@@ -112,36 +112,36 @@ void main() {
   uint matrix = 0u;
   if (!matrix_of(first_column, matrix)) return;
   uint from[COLUMNS];
-  for (uint c = 0u; c < COLUMNS; c++)
+  [[unroll]] for (uint c = 0u; c < COLUMNS; c++)
     from[c] = x_of(min(first_column + c, column_count() - 1u));
 
   for (uint first_row = team * ROWS; first_row < N; first_row += teams * ROWS) {
-    for (uint i = 0u; i < ROWS * COLUMNS; i++) sums[i] = 0.0;
+    [[unroll]] for (uint i = 0u; i < ROWS * COLUMNS; i++) sums[i] = 0.0;
     uint rows[ROWS];
-    for (uint r = 0u; r < ROWS; r++) rows[r] = matrix + min(first_row + r, N - 1u);
+    [[unroll]] for (uint r = 0u; r < ROWS; r++) rows[r] = matrix + min(first_row + r, N - 1u);
     uint unit = lane;
     if (AHEAD > 1u) {
       for (; unit + (AHEAD - 1u) * team_lanes < UNITS; unit += AHEAD * team_lanes) {
         uvec4 words[AHEAD * ROWS];
         float s[AHEAD * ROWS];
-        for (uint a = 0u; a < AHEAD; a++)
-          for (uint r = 0u; r < ROWS; r++) {
+        [[unroll]] for (uint a = 0u; a < AHEAD; a++)
+          [[unroll]] for (uint r = 0u; r < ROWS; r++) {
             words[a * ROWS + r] = words_of_unit(rows[r], unit + a * team_lanes);
             s[a * ROWS + r] = scale_of_unit(rows[r], unit + a * team_lanes);
           }
-        for (uint a = 0u; a < AHEAD; a++) {
+        [[unroll]] for (uint a = 0u; a < AHEAD; a++) {
           load_x(unit + a * team_lanes, from);
-          for (uint r = 0u; r < ROWS; r++) add_unit(r, words[a * ROWS + r], s[a * ROWS + r]);
+          [[unroll]] for (uint r = 0u; r < ROWS; r++) add_unit(r, words[a * ROWS + r], s[a * ROWS + r]);
         }
       }
     }
     for (; unit < UNITS; unit += team_lanes) {
       load_x(unit, from);
-      for (uint r = 0u; r < ROWS; r++)
+      [[unroll]] for (uint r = 0u; r < ROWS; r++)
         add_unit(r, words_of_unit(rows[r], unit), scale_of_unit(rows[r], unit));
     }
-    for (uint r = 0u; r < ROWS; r++)
-      for (uint c = 0u; c < COLUMNS; c++) {
+    [[unroll]] for (uint r = 0u; r < ROWS; r++)
+      [[unroll]] for (uint c = 0u; c < COLUMNS; c++) {
         float v = sums[r * COLUMNS + c];
 #ifdef SUBGROUP
         v = subgroupAdd(v);

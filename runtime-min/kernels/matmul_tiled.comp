@@ -61,7 +61,7 @@ void main() {
   uint my_rows = lane % 8u;      // rows 4 of it and 32 + 4 of it, so that reads are neighbours
   uint my_columns = lane / 8u;
   vec4 sums[8];
-  for (uint i = 0u; i < 8u; i++) sums[i] = vec4(0.0);
+  [[unroll]] for (uint i = 0u; i < 8u; i++) sums[i] = vec4(0.0);
   for (uint depth = 0u; depth < K; depth += DEPTH) {
     barrier();
     load_weights(depth, first_row);
@@ -77,9 +77,9 @@ void main() {
       }
     }
   }
-  for (uint i = 0u; i < 8u; i++) {
+  [[unroll]] for (uint i = 0u; i < 8u; i++) {
     uint row = first_row + (i / 4u) * 32u + my_rows * 4u + i % 4u;
-    for (uint c = 0u; c < 4u; c++) {
+    [[unroll]] for (uint c = 0u; c < 4u; c++) {
       uint column = first_column + my_columns * 4u + c;
       if (row < N && column < p.rows) put(column, 0u, row, sums[i][c]);
     }

@@ -45,6 +45,8 @@ MemoryBlock::MemoryBlock(VulkanContext& owner, std::uint64_t size, std::uint32_t
   if (mapping != VK_SUCCESS) vk.vkFreeMemory(context.device(), memory, nullptr);
   check(mapping, "mapping memory");
   mapped = static_cast<std::byte*>(address);
+  cached = (context.physical().memory.memoryTypes[type].propertyFlags &
+            VK_MEMORY_PROPERTY_HOST_CACHED_BIT) != 0;
 }
 
 MemoryBlock::~MemoryBlock() {
@@ -184,7 +186,7 @@ void Memory::begin(VkCommandBuffer commands) {
 }
 
 void Memory::zero(const VulkanBuffer& buffer, std::chrono::seconds timeout) {
-  if (buffer.mapped() != nullptr) {
+  if (buffer.cached()) {
     std::memset(buffer.mapped(), 0, buffer.padded());
     return;
   }
@@ -241,7 +243,8 @@ void Memory::write(const VulkanBuffer& buffer, std::uint64_t offset,
 void Memory::read(const VulkanBuffer& buffer, std::uint64_t offset, std::span<std::byte> bytes,
                   std::chrono::seconds timeout) {
   if (bytes.empty()) return;
-  if (buffer.mapped() != nullptr) {
+  // What is seen through a bus without a cache is read word by word: rather by the device.
+  if (buffer.cached()) {
     std::memcpy(bytes.data(), buffer.mapped() + offset, bytes.size());
     return;
   }

@@ -20,6 +20,7 @@ struct MemoryBlock {
   VulkanContext& context;
   VkDeviceMemory memory = VK_NULL_HANDLE;
   std::byte* mapped = nullptr;  // null: the host can't see it
+  bool cached = false;          // the host reads it fast
   std::uint64_t bytes;
   std::uint32_t type;
   std::uint64_t used = 0;  // freed as a whole, with the last buffer
@@ -40,6 +41,7 @@ class VulkanBuffer : public Buffer {
   std::byte* mapped() const {
     return block_->mapped == nullptr || hidden_ ? nullptr : block_->mapped + offset_;
   }
+  bool cached() const { return block_->cached && !hidden_; }
   void hide() { hidden_ = true; }
 
  private:

@@ -33,6 +33,16 @@ Launch kv_store_launch(const Traits& t, const Dispatch& d) {
   return per_item(t, std::uint64_t{word(d, 3)} * word(d, 2) * (word(d, 1) / 2));
 }
 
+// Four words at a time where everything allows it.
+Launch copy_launch(const Traits& t, const Dispatch& d) {
+  const std::uint32_t vectors =
+      std::all_of(d.words.begin() + 1, d.words.begin() + 6, [](auto w) { return w % 4 == 0; });
+  Launch launch =
+      per_item(t, std::uint64_t{word(d, 0)} * (vectors != 0 ? word(d, 1) / 4 : word(d, 1)));
+  launch.constants[1] = vectors;
+  return launch;
+}
+
 // Work-groups that reduce: one subgroup without barriers, several subgroups, or a tree.
 std::uint64_t reductions(const Dispatch& d) {
   switch (d.kernel) {
@@ -93,8 +103,9 @@ Launch attention_one(const Traits& t, const Dispatch& d) {
 std::uint32_t attention_subgroups(const Traits& t, const Dispatch& d) {
   // Values of all subgroups stand in shared memory.
   const std::uint32_t fit = (t.max_shared_bytes - 1024) / (word(d, 1) * 4);
-  return std::max<std::uint32_t>(1,
-                                 std::min({std::uint32_t{8}, fit, t.max_lanes / t.subgroup_size}));
+  // A prompt has enough work-groups; for one row, more subgroups share its positions.
+  const std::uint32_t wanted = heads_of(d) >= 1024 ? 4 : 16;
+  return std::max<std::uint32_t>(1, std::min({wanted, fit, t.max_lanes / t.subgroup_size}));
 }
 Launch attention_many(const Traits& t, const Dispatch& d) {
   return {{attention_subgroups(t, d) * t.subgroup_size, t.subgroup_size, 4}, heads_of(d), 1};
@@ -260,7 +271,7 @@ constexpr Variant kVariants[] = {
      items_of<0>},
     {Kernel::kWkv5, "wkv5", "wkv5", Wants::kAny, false, 0, 1, nullptr, items_of<0, 1, 2>},
     {Kernel::kWkv6, "wkv6", "wkv6", Wants::kAny, false, 0, 1, nullptr, items_of<0, 1, 2>},
-    {Kernel::kCopy, "copy", "copy", Wants::kAny, false, 0, 1, nullptr, items_of<0, 1>},
+    {Kernel::kCopy, "copy", "copy", Wants::kAny, false, 0, 2, nullptr, copy_launch},
 };
 
 // Every kernel has a version that needs nothing of the device, behind all others.

@@ -1,7 +1,7 @@
 // The Vulkan device on whatever drivers the machine has; CI has lavapipe. With the validation layer
 // where that is installed. Compiling a pipeline takes a CPU driver 50 to 500 ms, so a case is run
-// with one variant, each in turn, and of matmul's cases only every third; MLC_VULKAN_ALL=1 runs all
-// cases with all variants.
+// with one variant, each in turn, and of the kernels with many cases only a part; MLC_VULKAN_ALL=1
+// runs all cases with all variants.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -51,6 +51,12 @@ Dispatch dispatch_of(const KernelCase& c) {
   return dispatch;
 }
 
+// No divisor of the number of cases of one format, so that each format meets each variant.
+std::size_t stride_of(Kernel kernel) {
+  if (kernel == Kernel::kMatmul) return 5;
+  return kernel == Kernel::kMoeMatmul || kernel == Kernel::kTopExperts ? 2 : 1;
+}
+
 TEST(VulkanKernels, EveryVariantIsWithinTheBounds) {
   auto device = open();
   if (device == nullptr) return;
@@ -61,7 +67,8 @@ TEST(VulkanKernels, EveryVariantIsWithinTheBounds) {
     const std::vector<std::string> variants = vulkan_variants(*device, dispatch_of(c));
     possible.insert(variants.begin(), variants.end());
     std::size_t mine = turn[c.kernel]++;
-    if (c.kernel == Kernel::kMatmul) mine = mine % 3 == 0 ? mine / 3 : kNone;
+    const std::size_t stride = stride_of(c.kernel);
+    mine = mine % stride == 0 ? mine / stride : kNone;
     for (std::size_t i = 0; i < variants.size(); i++) {
       if (!everything() && (mine == kNone || i != mine % variants.size())) continue;
       set_vulkan_hooks(*device, {variants[i], false});
