@@ -11,8 +11,8 @@ constexpr std::uint64_t kLastChance = 2'000'000'000;  // ns
 
 }  // namespace
 
-VulkanContext::VulkanContext(std::shared_ptr<VulkanInstance> instance, PhysicalDevice physical)
-    : instance_(std::move(instance)), physical_(std::move(physical)) {
+VulkanContext::VulkanContext(VulkanInstance& instance, PhysicalDevice physical)
+    : instance_(instance), physical_(std::move(physical)) {
   const float priority = 1;
   VkDeviceQueueCreateInfo queue = {};
   queue.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO;
@@ -33,9 +33,9 @@ VulkanContext::VulkanContext(std::shared_ptr<VulkanInstance> instance, PhysicalD
     create.enabledExtensionCount = 1;
     create.ppEnabledExtensionNames = &extension;
   }
-  check(instance_->functions().vkCreateDevice(physical_.handle, &create, nullptr, &device_),
+  check(instance_.functions().vkCreateDevice(physical_.handle, &create, nullptr, &device_),
         "device");
-  vk_ = load_device_functions(instance_->functions(), device_);
+  vk_ = load_device_functions(instance_.functions(), device_);
   vk_.vkGetDeviceQueue(device_, physical_.queue_family, 0, &queue_);
   VkCommandPoolCreateInfo pool = {};
   pool.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
@@ -46,12 +46,7 @@ VulkanContext::VulkanContext(std::shared_ptr<VulkanInstance> instance, PhysicalD
 }
 
 VulkanContext::~VulkanContext() {
-  if (device_ == VK_NULL_HANDLE) return;
-  if (!may_destroy()) {
-    // The driver still runs something; its instance has to live as long as the process.
-    new std::shared_ptr<VulkanInstance>(std::move(instance_));  // NOLINT: never freed, on purpose
-    return;
-  }
+  if (device_ == VK_NULL_HANDLE || !may_destroy()) return;
   vk_.vkDestroyFence(device_, fence_, nullptr);
   vk_.vkDestroyCommandPool(device_, pool_, nullptr);
   vk_.vkDestroyDevice(device_, nullptr);

@@ -10,12 +10,12 @@ namespace mlc {
 
 class VulkanContext {
  public:
-  VulkanContext(std::shared_ptr<VulkanInstance> instance, PhysicalDevice physical);
+  VulkanContext(VulkanInstance& instance, PhysicalDevice physical);
   ~VulkanContext();
   VulkanContext(const VulkanContext&) = delete;
   VulkanContext& operator=(const VulkanContext&) = delete;
 
-  VulkanInstance& instance() { return *instance_; }
+  VulkanInstance& instance() { return instance_; }
   const PhysicalDevice& physical() const { return physical_; }
   const DeviceFunctions& vk() const { return vk_; }
   VkDevice device() const { return device_; }
@@ -36,7 +36,7 @@ class VulkanContext {
   bool may_destroy();
 
  private:
-  std::shared_ptr<VulkanInstance> instance_;
+  VulkanInstance& instance_;
   PhysicalDevice physical_;
   VkDevice device_ = VK_NULL_HANDLE;
   DeviceFunctions vk_;

@@ -1,6 +1,7 @@
 #include "runtime-min/vulkan/instance.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/error.h"
@@ -99,6 +100,16 @@ void VulkanInstance::check_messages() {
   const std::size_t others = messages_.size() - 1;
   messages_.clear();
   fail(ExitCode::kBug, "vulkan validation: {} ({} more messages)", first, others);
+}
+
+VulkanInstance& vulkan_instance(bool validation) {
+  static std::mutex mutex;
+  static std::array<std::unique_ptr<VulkanInstance>, 2>* instances =
+      new std::array<std::unique_ptr<VulkanInstance>, 2>;  // NOLINT: never freed, on purpose
+  const std::lock_guard lock(mutex);
+  std::unique_ptr<VulkanInstance>& instance = (*instances)[validation ? 1 : 0];
+  if (instance == nullptr) instance = std::make_unique<VulkanInstance>(validation);
+  return *instance;
 }
 
 }  // namespace mlc

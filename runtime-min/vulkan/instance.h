@@ -1,6 +1,7 @@
 // One VkInstance, with the validation layer where asked, and what the physical devices offer.
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -39,6 +40,10 @@ class VulkanInstance {
   std::mutex mutex_;  // the layer may call from any thread
   std::vector<std::string> messages_;
 };
+
+// The process's instance, with the layer or without. Made when first asked for and kept: with the
+// last instance the loader unloads the drivers, and not all of them clean up behind themselves.
+VulkanInstance& vulkan_instance(bool validation);
 
 // What the runtime wants to know about a physical device.
 struct PhysicalDevice {

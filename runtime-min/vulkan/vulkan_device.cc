@@ -32,9 +32,8 @@ DeviceTraits traits_of(const PhysicalDevice& physical) {
 
 class VulkanDevice : public Device {
  public:
-  VulkanDevice(std::shared_ptr<VulkanInstance> instance, PhysicalDevice physical,
-               const DeviceOptions& options)
-      : context_(std::move(instance), std::move(physical)),
+  VulkanDevice(VulkanInstance& instance, PhysicalDevice physical, const DeviceOptions& options)
+      : context_(instance, std::move(physical)),
         traits_(traits_of(context_.physical())),
         memory_(context_),
         pipelines_(context_, options.cache_folder),
@@ -148,8 +147,8 @@ int rank_of(const PhysicalDevice& device) {
 }  // namespace
 
 std::unique_ptr<Device> open_vulkan(std::optional<int> number, const DeviceOptions& options) {
-  auto instance = std::make_shared<VulkanInstance>(options.validation);
-  const std::vector<VkPhysicalDevice>& handles = instance->physical_devices();
+  VulkanInstance& instance = vulkan_instance(options.validation);
+  const std::vector<VkPhysicalDevice>& handles = instance.physical_devices();
   if (handles.empty())
     fail(ExitCode::kUnsupported,
          "vulkan: no driver offers a device (Debian: mesa-vulkan-drivers, or the GPU's own)");
@@ -158,14 +157,14 @@ std::unique_ptr<Device> open_vulkan(std::optional<int> number, const DeviceOptio
     if (index >= handles.size())
       fail(ExitCode::kUnsupported, "vulkan: there is no device {}, there are {}", *number,
            handles.size());
-    return std::make_unique<VulkanDevice>(instance, describe(instance->functions(), handles[index]),
+    return std::make_unique<VulkanDevice>(instance, describe(instance.functions(), handles[index]),
                                           options);
   }
   std::optional<PhysicalDevice> best;
   std::string reason;
   for (VkPhysicalDevice handle : handles) {
     try {
-      PhysicalDevice device = describe(instance->functions(), handle);
+      PhysicalDevice device = describe(instance.functions(), handle);
       if (!best.has_value() || rank_of(device) < rank_of(*best)) best = std::move(device);
     } catch (const Error& error) {
       reason = error.what();
@@ -178,7 +177,7 @@ std::unique_ptr<Device> open_vulkan(std::optional<int> number, const DeviceOptio
 std::vector<FoundDevice> list_vulkan(std::vector<std::string>* missing) {
   std::vector<FoundDevice> found;
   try {
-    const VulkanInstance instance(false);
+    const VulkanInstance& instance = vulkan_instance(false);
     if (instance.physical_devices().empty())
       missing->emplace_back(
           "vulkan: no driver offers a device (Debian: mesa-vulkan-drivers, or the GPU's own)");
