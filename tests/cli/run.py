@@ -75,7 +75,7 @@ def set_stream(case, stream, text):
 
 def run_case(case, mlc, set_exact):
     environment = {
-        **{k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS")},
+        **{k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS")},
         "PATH": f"{mlc.parent}:{os.environ['PATH']}", "LC_ALL": "C", "TZ": "UTC", "MLC": str(mlc),
         "DATA": str(TESTS / "data"), "GOLDEN": str(TESTS / "golden"), "CASE": str(case)}
     with tempfile.TemporaryDirectory(prefix="mlc-cli-") as folder:
