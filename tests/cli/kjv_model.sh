@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # kjv_model SCHEME FOLDER: the small trained model, converted and with its config.
 kjv_model() {
   mlc convert_weight "$DATA/kjv-llama" --quantization "$1" -o "$2" --quiet >/dev/null
