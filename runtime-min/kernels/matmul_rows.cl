@@ -4,12 +4,14 @@
 #define FULL (k_size / 16)
 
 #if FORMAT == F32
-#define LOAD16(at) vload16(0, (__global const float*)weight + (at))
+#define ADDRESS(at) ((__global const float*)weight + (at))
+#define LOAD16(at) vload16(0, ADDRESS(at))
 #elif FORMAT == F16
-#define LOAD16(at) vload_half16(0, (__global const half*)weight + (at))
+#define ADDRESS(at) ((__global const half*)weight + (at))
+#define LOAD16(at) vload_half16(0, ADDRESS(at))
 #else
-#define LOAD16(at) \
-  as_float16(convert_uint16(vload16(0, (__global const ushort*)weight + (at))) << 16u)
+#define ADDRESS(at) ((__global const ushort*)weight + (at))
+#define LOAD16(at) as_float16(convert_uint16(vload16(0, ADDRESS(at))) << 16u)
 #endif
 
 __kernel void NAME(BUFFERS, WORDS) {
@@ -23,12 +25,17 @@ __kernel void NAME(BUFFERS, WORDS) {
   EACH_COL
     of_column[c] = x + X_AT(X_ROW(min(first_column + c, COLUMNS - 1)));
 
+  // The next work-item's rows lie behind these.
+  const uint ahead = first + 2 * ROWS <= n ? ROWS * k_size : 0;
   float16 sums[ROWS][COLS];
   EACH_ROW
     EACH_COL sums[r][c] = 0.0f;
   for (uint i = 0; i < FULL; i++) {
     float16 w[ROWS];
-    EACH_ROW w[r] = LOAD16(row[r] + i * 16);
+    EACH_ROW {
+      PREFETCH(ADDRESS(row[r] + i * 16 + ahead));
+      w[r] = LOAD16(row[r] + i * 16);
+    }
     EACH_COL {
       const float16 v = vload16(i, of_column[c]);
       EACH_ROW sums[r][c] = FMA(w[r], v, sums[r][c]);

@@ -46,6 +46,8 @@ __kernel void NAME(BUFFERS, __global const float* packed, WORDS) {
     of_column[c] =
         packed + (size_t)X_ROW(min(first_column + c, COLUMNS - 1)) * (BLOCKS * PACKED);
 
+  // The next work-item's rows lie behind these.
+  const uint ahead = first + 2 * ROWS <= n ? ROWS * GROUPS : 0;
   float16 sums[ROWS][COLS];
   EACH_ROW
     EACH_COL sums[r][c] = 0.0f;
@@ -56,6 +58,7 @@ __kernel void NAME(BUFFERS, __global const float* packed, WORDS) {
     EACH_ROW {
       const size_t at = row[r] + 4 * block;
       if (groups == 4) {
+        PREFETCH(weight + (at + ahead) * 4);
         w[r] = vload16(0, weight + at * 4);
         s[r] = LOAD_SCALES(at);
       } else {  // the last block of a row; what lies behind may not be there
