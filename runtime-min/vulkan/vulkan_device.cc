@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "runtime-min/kernels/check_dispatch.h"
 #include "runtime-min/vulkan/buffer.h"
 #include "runtime-min/vulkan/pipelines.h"
 #include "runtime-min/vulkan/program.h"
@@ -108,10 +109,12 @@ class VulkanDevice : public Device {
 
   void check_slices(const Dispatch& dispatch) const {
     const KernelInfo& kernel = info_of(dispatch.kernel);
+    Extents bound = {};
     for (std::uint32_t i = 0; i < kernel.buffers; i++) {
       const Slice& slice = dispatch.buffers[i];
       if (slice.buffer == nullptr || slice.bytes == 0) continue;
       check_range(*slice.buffer, slice.offset, slice.bytes);
+      bound[i] = slice.bytes;
       if (slice.offset % info().slice_alignment != 0)
         fail(ExitCode::kBug, "vulkan: {}: buffer {} begins at byte {}, no multiple of {}",
              printable(dispatch.label), i, slice.offset, info().slice_alignment);
@@ -120,6 +123,7 @@ class VulkanDevice : public Device {
              printable(dispatch.label), i, bytes_text(slice.bytes), info().name,
              bytes_text(info().max_binding_bytes));
     }
+    check_dispatch(dispatch.kernel, dispatch.words, bound, dispatch.label.c_str());
   }
 
   VulkanContext context_;

@@ -134,6 +134,8 @@ TEST(VulkanKernels, BarriersStandOnTrueHazardsOnly) {
   EXPECT_EQ(barriers({copy(0, 1), copy(1, 2), copy(1, 3), copy(2, 4)}), 2u);
   Dispatch low = copy(0, 1), high = copy(2, 1);
   low.buffers[1].bytes = 2048;
+  low.words[1] = 512;
+  high.words[1] = 256;
   high.buffers[1] = {b[1].get(), 2048, 1024};
   EXPECT_EQ(barriers({low, high}), 0u);  // other parts of one buffer
 }
@@ -207,6 +209,9 @@ TEST(VulkanKernels, RefusesWhatTheDeviceCannotDo) {
   EXPECT_NE(failure_of([&] { device->record({copy}); }).find("no multiple of"), std::string::npos);
   copy.buffers[0] = {buffer.get(), 128, 256};
   EXPECT_NE(failure_of([&] { device->record({copy}); }), "");
+  copy.buffers[0] = {buffer.get(), 128, 28};
+  EXPECT_NE(failure_of([&] { device->record({copy}); }).find("needs 32 bytes of buffer 0"),
+            std::string::npos);
 }
 
 TEST(VulkanKernels, GivesUpWhatDoesNotEndInTime) {
