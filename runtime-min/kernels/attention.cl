@@ -23,6 +23,7 @@ __kernel void attention(__global const uint4* state, __global const float* q,
                         const uint capacity, const uint sink, const uint window, const float scale,
                         const float softcap) {
   __local float query[HEAD_DIM], out[HEAD_DIM], weights[TILE], scratch[LOCAL];
+  __local uint places[TILE];  // in the cache
   const uint lane = get_local_id(0), head = get_group_id(0);
   const size_t row = get_group_id(1);
   const uint4 of_row = state[row];
@@ -48,7 +49,8 @@ __kernel void attention(__global const uint4* state, __global const float* q,
     float lane_largest = -INFINITY;
     for (uint n = lane; n < tile; n += LOCAL) {
       const uint t = begin + n < sinks ? begin + n : start + (begin + n - sinks);
-      const size_t at = (cache + (t < sink ? t : sink + (t - sink) % ring)) * HEAD_DIM;
+      places[n] = t < sink ? t : sink + (t - sink) % ring;
+      const size_t at = (cache + places[n]) * HEAD_DIM;
       vfloat dots = 0.0f;
       for (uint d = 0; d < FULL; d++)
         dots = FMA(load_vec(d, query), LOAD_VECTOR(k_cache, at + d * VEC), dots);
@@ -74,8 +76,7 @@ __kernel void attention(__global const uint4* state, __global const float* q,
     for (uint d = 0; d < FULL; d++) {
       vfloat part = load_vec(d, out) * fade;
       for (uint n = 0; n < tile; n++) {
-        const uint t = begin + n < sinks ? begin + n : start + (begin + n - sinks);
-        const size_t at = (cache + (t < sink ? t : sink + (t - sink) % ring)) * HEAD_DIM;
+        const size_t at = (cache + places[n]) * HEAD_DIM;
         part = FMA((vfloat)(weights[n]), LOAD_VECTOR(v_cache, at + d * VEC), part);
       }
       store_vec(part, d, out);
@@ -86,8 +87,7 @@ __kernel void attention(__global const uint4* state, __global const float* q,
 #endif
       float part = out[d] * fade;
       for (uint n = 0; n < tile; n++) {
-        const uint t = begin + n < sinks ? begin + n : start + (begin + n - sinks);
-        const size_t at = (cache + (t < sink ? t : sink + (t - sink) % ring)) * HEAD_DIM;
+        const size_t at = (cache + places[n]) * HEAD_DIM;
         part = FMA(weights[n], LOAD(at + d, v_cache), part);
       }
       out[d] = part;
