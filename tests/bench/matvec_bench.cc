@@ -1,11 +1,13 @@
-// Matrix-vector products of the CPU device: GB/s of packed weights and scales, the best of many
-// runs, and beside it what plain reading of as much memory gives.
+// Matrix-vector products of a device (MLC_BENCH_DEVICE; the CPU if that is not set): GB/s of packed
+// weights and scales, the best of many runs, and beside it what plain reading of as much memory
+// gives.
 //
 // cmake -DMLC_BENCH=ON; build/release/tests/matvec_bench
 // In cache: the same matrix each time. In memory: as many matrices as fill 256 MB, one after the
 // other, as a model's layers are.
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 #include <benchmark/benchmark.h>
@@ -69,7 +71,8 @@ void matvec(benchmark::State& state) {
   const auto k = static_cast<std::size_t>(state.range(2));
   const auto rows = static_cast<std::size_t>(state.range(3));
   DeviceOptions options;
-  options.device = "cpu";
+  const char* name = std::getenv("MLC_BENCH_DEVICE");
+  options.device = name == nullptr ? "cpu" : name;
   options.threads = static_cast<unsigned>(state.range(4));
   auto device = open_device(options);
   Random random("matvec");
