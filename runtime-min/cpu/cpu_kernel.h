@@ -46,6 +46,8 @@ struct CpuKernel {
   std::size_t (*cost)(const Arguments&) = nullptr;
   // Chunks begin at multiples of this.
   std::size_t granule = 1;
+  // How many items have something to do, about; null: all.
+  std::size_t (*busy)(const Arguments&) = nullptr;
 };
 
 // The plain versions, one for each Kernel: what the contract means.

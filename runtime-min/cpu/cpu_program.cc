@@ -49,7 +49,9 @@ CpuProgram::CpuProgram(std::vector<Dispatch> dispatches,
         step.arguments.data[b] = static_cast<CpuBuffer*>(slice.buffer)->data() + slice.offset;
     step.items = step.kernel->items(step.arguments);
     const std::size_t cost = std::max<std::size_t>(step.kernel->cost(step.arguments), 1);
-    const std::size_t share = step.items / (threads * kChunksPerThread);
+    const std::size_t busy =
+        step.kernel->busy == nullptr ? step.items : step.kernel->busy(step.arguments);
+    const std::size_t share = busy / (threads * kChunksPerThread);
     step.chunk = std::max<std::size_t>({1, share, kChunkNanoseconds / cost});
     const std::size_t granule = step.kernel->granule;
     step.chunk = (step.chunk + granule - 1) / granule * granule;

@@ -1,6 +1,8 @@
 // matmul for few rows of x, and moe_matmul: rows of weights are read once, four at a time.
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <vector>
 
 #include "runtime-min/cpu/fast.h"
 #include "runtime-min/cpu/scratch.h"
@@ -32,14 +34,13 @@ struct Operands {
 constexpr std::size_t kRowsAtOnce = 4, kXAtOnce = 4;
 
 template <class Format, std::size_t kRows>
-void group_rows(const Operands& o, std::size_t row, std::size_t x_row, std::size_t x_rows,
+void group_rows(const Operands& o, std::size_t row, const float* const* xs, std::size_t x_rows,
                 const float* scales, std::size_t scale_stride, float* sums) {
   const std::size_t row_words = weight_row_bytes(o.w.format, o.w.k) / sizeof(std::uint32_t);
   const std::uint32_t* words = std::bit_cast<const std::uint32_t*>(o.w.weight) + row * row_words;
-  const float* x = o.x + x_row * o.x_stride;
   auto dot = [&](auto kX) {
-    group_dot<Format, kRows, decltype(kX)::value>(words, row_words, scales, scale_stride, x,
-                                                  o.x_stride, o.w.k, sums);
+    group_dot<Format, kRows, decltype(kX)::value>(words, row_words, scales, scale_stride, xs, o.w.k,
+                                                  sums);
   };
   switch (x_rows) {
     case 1:
@@ -54,12 +55,11 @@ void group_rows(const Operands& o, std::size_t row, std::size_t x_row, std::size
 }
 
 template <class Float, std::size_t kRows>
-void float_rows(const Operands& o, std::size_t row, std::size_t x_row, std::size_t x_rows,
+void float_rows(const Operands& o, std::size_t row, const float* const* xs, std::size_t x_rows,
                 float* sums) {
   const auto* weights = std::bit_cast<const typename Float::T*>(o.w.weight) + row * o.w.k;
-  const float* x = o.x + x_row * o.x_stride;
   auto dot = [&](auto kX) {
-    float_dot<Float, kRows, decltype(kX)::value>(weights, o.w.k, x, o.x_stride, sums);
+    float_dot<Float, kRows, decltype(kX)::value>(weights, o.w.k, xs, sums);
   };
   switch (x_rows) {
     case 1:
@@ -75,30 +75,29 @@ void float_rows(const Operands& o, std::size_t row, std::size_t x_row, std::size
 
 // sums[r * x_rows + m] for kRows rows of weights from `row` on, and x_rows <= 4 rows of x.
 template <std::size_t kRows>
-void rows_dot(const Operands& o, std::size_t row, std::size_t x_row, std::size_t x_rows,
+void rows_dot(const Operands& o, std::size_t row, const float* const* xs, std::size_t x_rows,
               const float* scales, std::size_t scale_stride, float* sums) {
   switch (o.w.format) {
     case WeightFormat::kF32:
-      return float_rows<FloatF32, kRows>(o, row, x_row, x_rows, sums);
+      return float_rows<FloatF32, kRows>(o, row, xs, x_rows, sums);
     case WeightFormat::kF16:
-      return float_rows<FloatF16, kRows>(o, row, x_row, x_rows, sums);
+      return float_rows<FloatF16, kRows>(o, row, xs, x_rows, sums);
     case WeightFormat::kBF16:
-      return float_rows<FloatBF16, kRows>(o, row, x_row, x_rows, sums);
+      return float_rows<FloatBF16, kRows>(o, row, xs, x_rows, sums);
     case WeightFormat::kQ4:
-      return group_rows<FormatQ4, kRows>(o, row, x_row, x_rows, scales, scale_stride, sums);
+      return group_rows<FormatQ4, kRows>(o, row, xs, x_rows, scales, scale_stride, sums);
     case WeightFormat::kQ3:
-      return group_rows<FormatQ3, kRows>(o, row, x_row, x_rows, scales, scale_stride, sums);
+      return group_rows<FormatQ3, kRows>(o, row, xs, x_rows, scales, scale_stride, sums);
   }
 }
 
-// Calls store(row, m, sum) for the rows [begin, end) of the weights and x_rows rows of x.
+// Calls store(row, m, sum) for the rows [begin, end) of the weights and the x_rows rows of x at xs.
 template <class Store>
-HWY_INLINE void multiply(const Operands& o, std::size_t begin, std::size_t end, std::size_t x_row,
-                         std::size_t x_rows, const Store& store) {
+HWY_INLINE void multiply(const Operands& o, std::size_t begin, std::size_t end,
+                         const float* const* xs, std::size_t x_rows, const Store& store) {
   static thread_local Scratch scale_scratch;
   const bool grouped = is_group_format(o.w.format);
-  const std::size_t group = o.w.format == WeightFormat::kQ4 ? kLayoutQ4.group : kLayoutQ3.group;
-  const std::size_t groups = grouped ? (o.w.k + group - 1) / group : 0;
+  const std::size_t groups = groups_of_row(o.w.format, o.w.k);
   const std::size_t scale_stride = groups + 32;  // room for the zeros of widen_scales()
   float* scales = scale_scratch.floats(kRowsAtOnce * scale_stride);
   const std::size_t scale_bytes = scale_row_bytes(o.w.format, o.w.scale_format, o.w.k);
@@ -113,9 +112,9 @@ HWY_INLINE void multiply(const Operands& o, std::size_t begin, std::size_t end, 
     for (std::size_t first = 0; first < x_rows; first += kXAtOnce) {
       const std::size_t m = std::min(kXAtOnce, x_rows - first);
       if (rows == kRowsAtOnce)
-        rows_dot<kRowsAtOnce>(o, row, x_row + first, m, scales, scale_stride, sums.data());
+        rows_dot<kRowsAtOnce>(o, row, xs + first, m, scales, scale_stride, sums.data());
       else
-        rows_dot<1>(o, row, x_row + first, m, scales, scale_stride, sums.data());
+        rows_dot<1>(o, row, xs + first, m, scales, scale_stride, sums.data());
       for (std::size_t r = 0; r < rows; r++)
         for (std::size_t i = 0; i < m; i++)
           store(row + r, first + i, sums[r * m + i]);
@@ -152,7 +151,10 @@ void matvec(const Arguments& a, std::size_t begin, std::size_t end) {
   const float* residual = a.flag(5) ? a.f32(4) : nullptr;
   float* y = a.f32(5);
   const float scale = a.real(11);
-  multiply(o, begin, end, 0, rows, [=](std::size_t i, std::size_t r, float sum) {
+  std::array<const float*, kMatvecRows> xs{};
+  for (std::size_t r = 0; r < rows; r++)
+    xs[r] = o.x + r * o.x_stride;
+  multiply(o, begin, end, xs.data(), rows, [=](std::size_t i, std::size_t r, float sum) {
     const std::size_t at = r * y_stride + y_offset + i;
     if (bias != nullptr) sum += bias[i];
     sum *= scale;
@@ -160,24 +162,29 @@ void matvec(const Arguments& a, std::size_t begin, std::size_t end) {
   });
 }
 
-// Items are (slot, i): rows of the chosen matrices.
+// Items are rows of all experts' matrices: each is read once for all slots that chose it.
 void moe_matvec(const Arguments& a, std::size_t begin, std::size_t end) {
-  const std::size_t n = a.size(3), top_k = a.size(5), first = a.size(9), count = a.size(10);
+  static thread_local std::vector<const float*> xs;
+  static thread_local std::vector<std::size_t> slots;
+  const std::size_t n = a.size(3), top_k = a.size(5), all_slots = a.size(7) * top_k;
   const bool per_slot = a.flag(6);
-  const std::size_t x_rows = a.size(7) * (per_slot ? top_k : 1);
-  const Operands o = operands(a, matrix(a), x_rows, a.size(8), 0);
+  const Operands o = operands(a, matrix(a), per_slot ? all_slots : a.size(7), a.size(8), 0);
   const float* bias = a.flag(4) ? a.f32(3) : nullptr;
+  float* y = a.f32(5);
   while (begin < end) {
-    const std::size_t slot = begin / n, stop = std::min(end, (slot + 1) * n);
-    const std::size_t expert = a.u32(4)[slot];
-    if (expert >= first && expert - first < count) {
-      const std::size_t matrix_row = (expert - first) * n;
-      float* y = a.f32(5) + slot * n;
-      multiply(o, matrix_row + begin - slot * n, matrix_row + stop - slot * n,
-               per_slot ? slot : slot / top_k, 1, [=](std::size_t row, std::size_t, float sum) {
-                 y[row - matrix_row] = bias != nullptr ? sum + bias[row] : sum;
+    const std::size_t expert = begin / n, stop = std::min(end, (expert + 1) * n);
+    xs.clear();
+    slots.clear();
+    for (std::size_t slot = 0; slot < all_slots; slot++)
+      if (a.u32(4)[slot] == a.size(9) + expert) {
+        slots.push_back(slot);
+        xs.push_back(o.x + (per_slot ? slot : slot / top_k) * o.x_stride);
+      }
+    if (!slots.empty())
+      multiply(o, begin, stop, xs.data(), xs.size(),
+               [&](std::size_t row, std::size_t m, float sum) HWY_ATTR {
+                 y[slots[m] * n + row - expert * n] = bias != nullptr ? sum + bias[row] : sum;
                });
-    }
     begin = stop;
   }
 }
@@ -200,7 +207,10 @@ void run_moe(const Arguments& a, std::size_t begin, std::size_t end) {
 }
 
 std::size_t rows_of_weights(const Arguments& a) { return a.size(3); }
-std::size_t rows_of_slots(const Arguments& a) { return a.size(7) * a.size(5) * a.size(3); }
+std::size_t rows_of_experts(const Arguments& a) { return a.size(10) * a.size(3); }
+std::size_t chosen_rows(const Arguments& a) {
+  return std::min(a.size(10), a.size(7) * a.size(5)) * a.size(3);
+}
 // Results of a line of the cache are written by one thread.
 constexpr std::size_t kLine = 16;
 // At 20 bytes a nanosecond.
@@ -211,7 +221,7 @@ std::size_t row_cost(const Arguments& a) {
 }  // namespace
 
 constexpr CpuKernel kFastMatvec = {rows_of_weights, run_matvec, row_cost, kLine};
-constexpr CpuKernel kFastMoeMatmul = {rows_of_slots, run_moe, row_cost, kLine};
+constexpr CpuKernel kFastMoeMatmul = {rows_of_experts, run_moe, row_cost, kLine, chosen_rows};
 
 }  // namespace mlc
 #endif  // HWY_ONCE

@@ -77,11 +77,12 @@ HWY_INLINE void prefetch_range(const std::byte* from, std::size_t bytes) {
 }
 
 // sums[r * kX + m] = the dot product of row r of the weights and x number m.
-// `row_words` u32 from row to row, `scales` floats `scale_stride` apart, `xt` `x_stride` apart.
+// `row_words` u32 from row to row, `scales` floats `scale_stride` apart, xs[m] as transpose_x()
+// makes it.
 template <class Format, std::size_t kRows, std::size_t kX>
 HWY_INLINE void group_dot(const std::uint32_t* words, std::size_t row_words, const float* scales,
-                          std::size_t scale_stride, const float* xt, std::size_t x_stride,
-                          std::size_t k, float* sums) {
+                          std::size_t scale_stride, const float* const* xs, std::size_t k,
+                          float* sums) {
   constexpr std::size_t kCodes = Format::kLayout.codes_per_word;
   constexpr int kBits = static_cast<int>(Format::kLayout.bits);
   const F d;
@@ -95,7 +96,7 @@ HWY_INLINE void group_dot(const std::uint32_t* words, std::size_t row_words, con
       [&](auto r) HWY_ATTR { unrolled<kX>([&](auto m) HWY_ATTR { total[r][m] = hn::Zero(d); }); });
   for (std::size_t b = 0; b < layout.blocks; b++) {
     const std::size_t at = b * lanes;
-    const float* x = xt + b * layout.steps * lanes;
+    const std::size_t x_at = b * layout.steps * lanes;
     VU w[kRows];
     if (at + lanes <= row_words)
       unrolled<kRows>([&](auto r) HWY_ATTR {
@@ -109,13 +110,12 @@ HWY_INLINE void group_dot(const std::uint32_t* words, std::size_t row_words, con
       });
     VF sum[kRows][kX];
     unrolled<kX>([&](auto m) HWY_ATTR {
-      const VF start =
-          MLC_CODE_TABLE ? hn::Zero(d) : hn::Load(d, x + m * x_stride + kCodes * lanes);
+      const VF start = MLC_CODE_TABLE ? hn::Zero(d) : hn::Load(d, xs[m] + x_at + kCodes * lanes);
       unrolled<kRows>([&](auto r) HWY_ATTR { sum[r][m] = start; });
     });
     unrolled<kCodes>([&](auto j) HWY_ATTR {
       VF xj[kX];
-      unrolled<kX>([&](auto m) HWY_ATTR { xj[m] = hn::Load(d, x + m * x_stride + j * lanes); });
+      unrolled<kX>([&](auto m) HWY_ATTR { xj[m] = hn::Load(d, xs[m] + x_at + j * lanes); });
       unrolled<kRows>([&](auto r) HWY_ATTR {
         const VF value = code_values<Format>(table, hn::ShiftRight<j * kBits>(w[r]));
         unrolled<kX>([&](auto m) HWY_ATTR { sum[r][m] = hn::MulAdd(value, xj[m], sum[r][m]); });
@@ -134,8 +134,8 @@ HWY_INLINE void group_dot(const std::uint32_t* words, std::size_t row_words, con
 
 // The same for weights that are plain numbers, with x as it is.
 template <class Float, std::size_t kRows, std::size_t kX>
-HWY_INLINE void float_dot(const typename Float::T* weights, std::size_t k, const float* x,
-                          std::size_t x_stride, float* sums) {
+HWY_INLINE void float_dot(const typename Float::T* weights, std::size_t k, const float* const* xs,
+                          float* sums) {
   const F d;
   const std::size_t lanes = hn::Lanes(d);
   VF total[kRows][kX];
@@ -146,7 +146,7 @@ HWY_INLINE void float_dot(const typename Float::T* weights, std::size_t k, const
   for (; c + lanes <= k; c += lanes) {
     VF xc[kX];
     for (std::size_t m = 0; m < kX; m++)
-      xc[m] = hn::LoadU(d, x + m * x_stride + c);
+      xc[m] = hn::LoadU(d, xs[m] + c);
     for (std::size_t r = 0; r < kRows; r++) {
       const typename Float::T* from = weights + r * k + c;
       hwy::Prefetch(from + kRows * k);
@@ -156,12 +156,13 @@ HWY_INLINE void float_dot(const typename Float::T* weights, std::size_t k, const
     }
   }
   if (c < k) {
+    const std::size_t rest = std::min<std::size_t>(k - c, 15);  // says it to the compiler
     alignas(64) typename Float::T w_tail[16] = {};
     for (std::size_t r = 0; r < kRows; r++) {
-      std::memcpy(w_tail, weights + r * k + c, (k - c) * sizeof(w_tail[0]));
+      std::memcpy(w_tail, weights + r * k + c, rest * sizeof(w_tail[0]));
       const VF value = Float::load(w_tail);
       for (std::size_t m = 0; m < kX; m++) {
-        total[r][m] = hn::MulAdd(value, load_first(d, x + m * x_stride + c, k - c), total[r][m]);
+        total[r][m] = hn::MulAdd(value, load_first(d, xs[m] + c, rest), total[r][m]);
       }
     }
   }
