@@ -38,9 +38,9 @@ void group_rows(const Operands& o, std::size_t row, const float* const* xs, std:
                 const float* scales, std::size_t scale_stride, float* sums) {
   const std::size_t row_words = weight_row_bytes(o.w.format, o.w.k) / sizeof(std::uint32_t);
   const std::uint32_t* words = std::bit_cast<const std::uint32_t*>(o.w.weight) + row * row_words;
-  auto dot = [&](auto kX) {
-    group_dot<Format, kRows, decltype(kX)::value>(words, row_words, scales, scale_stride, xs, o.w.k,
-                                                  sums);
+  auto dot = [&](auto x_count) {
+    group_dot<Format, kRows, decltype(x_count)::value>(words, row_words, scales, scale_stride, xs,
+                                                       o.w.k, sums);
   };
   switch (x_rows) {
     case 1:
@@ -58,8 +58,8 @@ template <class Float, std::size_t kRows>
 void float_rows(const Operands& o, std::size_t row, const float* const* xs, std::size_t x_rows,
                 float* sums) {
   const auto* weights = std::bit_cast<const typename Float::T*>(o.w.weight) + row * o.w.k;
-  auto dot = [&](auto kX) {
-    float_dot<Float, kRows, decltype(kX)::value>(weights, o.w.k, xs, sums);
+  auto dot = [&](auto x_count) {
+    float_dot<Float, kRows, decltype(x_count)::value>(weights, o.w.k, xs, sums);
   };
   switch (x_rows) {
     case 1:
