@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -13,12 +14,26 @@ namespace {
 
 constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 
+// A signal may come just before a read, or go to another thread: neither interrupts it. So it is
+// not begun before there is something to read, and the flag is looked at in between. False: a
+// signal.
+bool wait_for_input() {
+  constexpr int kMilliseconds = 50;  // too short to be noticed after Ctrl-C
+  pollfd input = {STDIN_FILENO, POLLIN, 0};
+  while (cancel_signal == 0) {
+    int ready = ::poll(&input, 1, kMilliseconds);
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) io_error("standard input", "can't wait for it", errno);
+  }
+  return false;
+}
+
 }  // namespace
 
 // False at the end, or when a signal came.
 bool StandardInput::read_more() {
   char block[1 << 14];
-  for (;;) {
+  while (wait_for_input()) {
     ssize_t n = ::read(STDIN_FILENO, block, sizeof(block));
     if (n > 0) {
       ahead_.append(block, static_cast<std::size_t>(n));
@@ -29,6 +44,7 @@ bool StandardInput::read_more() {
     if (n == 0 || cancel_signal != 0) return false;
     if (errno != EINTR) io_error("standard input", "can't read it", errno);
   }
+  return false;
 }
 
 std::string StandardInput::all() {
