@@ -5,11 +5,6 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "base/md5_lanes.cc"
-// The kernel keeps arrays of vectors, which vectors of unknown size can't be in; such CPUs have
-// fixed-size ones as well.
-#ifndef HWY_DISABLED_TARGETS  // the build for the sanitizers has its own
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
-#endif
 #include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // must come before highway.h
 #include <hwy/highway.h>

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "genconfig/sentencepiece.h"
 
 namespace mlc {
@@ -24,25 +25,6 @@ std::optional<Int> integer(std::string_view text, int base = 10) {
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
   if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
   return value;
-}
-
-void append_utf8(std::string& out, std::uint32_t c) {
-  auto tail = [&](unsigned shift) { out += static_cast<char>(0x80u | (c >> shift & 0x3Fu)); };
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xC0u | c >> 6);
-    tail(0);
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xE0u | c >> 12);
-    tail(6);
-    tail(0);
-  } else {
-    out += static_cast<char>(0xF0u | c >> 18);
-    tail(12);
-    tail(6);
-    tail(0);
-  }
 }
 
 // A Python literal as repr() writes it: 'a', "a'b", b'\xff'. Nothing if it is none.
@@ -97,7 +79,7 @@ class Literal {
       return true;
     }
     if (*value > 0x10FFFF || (*value >= 0xD800 && *value < 0xE000)) return false;
-    append_utf8(out, *value);
+    append_character(out, *value);
     return true;
   }
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/string_index.h"
+#include "base/utf8.h"
 #include "genconfig/json_text.h"
 
 namespace mlc {
@@ -85,11 +86,7 @@ std::array<std::string, 256> make_byte_names() {
   unsigned next = 0x100;
   for (unsigned byte = 0; byte < 256; byte++) {
     bool prints = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte != 0xAD);
-    unsigned c = prints ? byte : next++;
-    if (c < 0x80)
-      names[byte] = static_cast<char>(c);
-    else
-      names[byte] = {static_cast<char>(0xC0 | c >> 6), static_cast<char>(0x80 | (c & 0x3F))};
+    append_character(names[byte], prints ? byte : next++);
   }
   return names;
 }

@@ -52,9 +52,9 @@ bool find_item(Run& run, const Value& object, const Value& key, Value& out) {
     if (at == n) return false;
     std::size_t pos = 0;
     for (std::size_t i = 0; i < at; ++i)
-      next_code_point(object.text(), pos);
+      next_character(object.text(), pos);
     const std::size_t begin = pos;
-    next_code_point(object.text(), pos);
+    next_character(object.text(), pos);
     out = Value::string(run, object.text().substr(begin, pos - begin));
     return true;
   }
@@ -110,7 +110,7 @@ bool Iteration::next(Value& item) {
     case Kind::kString: {
       if (index_ == value_.text().size()) return false;
       const std::size_t begin = index_;
-      next_code_point(value_.text(), index_);
+      next_character(value_.text(), index_);
       item = Value::string(run_, value_.text().substr(begin, index_ - begin));
       return true;
     }
@@ -232,7 +232,7 @@ Value get_slice(Run& run, const Value& object, const Value& start, const Value& 
   for (std::int64_t i = from; by > 0 ? i < to : i > to;) {
     run.step();
     if (object.is(Kind::kString)) {
-      append_code_point(text, points[static_cast<std::size_t>(i)]);
+      append_character(text, points[static_cast<std::size_t>(i)]);
     } else {
       items.push_back(object.items()[static_cast<std::size_t>(i)]);
     }

@@ -37,7 +37,7 @@ Value title(Run& run, const Value& value, const Args& args) {
   bool begins = true;
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t at = i;
-    const char32_t c = next_code_point(text, i);
+    const char32_t c = next_character(text, i);
     if (begins) out[at] = high.text()[at];  // of more bytes only what has no case
     begins = c == '-' || c == '(' || c == '{' || c == '[' || c == '<' || is_space(c);
   }
@@ -86,7 +86,7 @@ Value wordcount(Run& run, const Value& value, const Args& args) {
   std::int64_t n = 0;
   bool inside = false;
   for (std::size_t i = 0; i < text.size();) {
-    const char32_t c = next_code_point(text, i);
+    const char32_t c = next_character(text, i);
     if (c > 0x7F) run.fail("wordcount of text beyond ASCII is not supported");
     const bool word = is_ascii_letter(c) || is_digit(c) || c == '_';
     n += word && !inside ? 1 : 0;

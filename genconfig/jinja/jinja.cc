@@ -52,7 +52,8 @@ Template Template::parse(std::string_view text, const std::string& where, const 
   if (text.size() > limits.max_template)
     throw LimitError(fmt::format("{}: the template has {} bytes, at most {} are read", where,
                                  text.size(), limits.max_template));
-  if (!is_valid_utf8(text)) bad_input("{}: the template is not UTF-8", where);
+  if (find_invalid_utf8(text) != std::string_view::npos)
+    bad_input("{}: the template is not UTF-8", where);
   auto tree = std::make_shared<Tree>();
   tree->where = where;
   tree->limits = limits;

@@ -63,7 +63,7 @@ class Lexer {
   std::size_t after_space(std::size_t i) const {
     while (i < source_.size()) {
       std::size_t next = i;
-      if (!is_space(next_code_point(source_, next))) break;
+      if (!is_space(next_character(source_, next))) break;
       i = next;
     }
     return i;
@@ -251,7 +251,7 @@ class Lexer {
       char32_t code = static_cast<char32_t>(c - '0');
       for (int n = 1; n < 3 && i < source_.size() && source_[i] >= '0' && source_[i] <= '7'; ++n)
         code = code * 8 + static_cast<char32_t>(source_[i++] - '0');
-      append_code_point(out, code);
+      append_character(out, code);
     } else if (c == 'x' || c == 'u' || c == 'U') {
       const std::size_t n = c == 'x' ? 2 : (c == 'u' ? 4 : 8);
       char32_t code = 0;
@@ -264,14 +264,14 @@ class Lexer {
       }
       if (code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
         fail("an escape in a text is no character of Unicode");
-      append_code_point(out, code);
+      append_character(out, code);
     } else if (c == 'N') {
       fail("characters by name (\\N{...}) are not supported");
     } else {
       out += '\\';
       --i;  // Python keeps what it does not know
       const std::size_t begin = i;
-      next_code_point(source_, i);
+      next_character(source_, i);
       out.append(source_, begin, i - begin);
     }
   }
@@ -286,7 +286,7 @@ class Lexer {
       op = c;
     if (op.empty()) {
       std::size_t next = pos_;
-      next_code_point(source_, next);
+      next_character(source_, next);
       fail(fmt::format("unexpected \"{}\" within a tag",
                        printable(source_.substr(pos_, next - pos_))));
     }

@@ -38,7 +38,7 @@ Value split_text(Run& run, const std::string& text, const Args& args, bool from_
       }
       if (limit > 0) --limit;
       std::size_t end = 0, next = 0;
-      while (end < rest.size() && !is_space(next_code_point(rest, next)))
+      while (end < rest.size() && !is_space(next_character(rest, next)))
         end = next;
       add(rest.substr(0, end));
       rest = strip(rest.substr(end), true, false);
@@ -140,7 +140,7 @@ Value all_are(Run& run, const Value& self, const Args& args) {
   run.look_through(self.text().size());
   bool all = !self.text().empty();
   for (std::size_t i = 0; i < self.text().size();) {
-    const char32_t c = next_code_point(self.text(), i);
+    const char32_t c = next_character(self.text(), i);
     if (c > 0x7F && kIs != is_space)
       run.fail("classes of characters beyond ASCII are not supported");
     all = all && kIs(c);

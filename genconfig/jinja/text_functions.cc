@@ -13,7 +13,7 @@ char32_t mapped(Run& run, Mapping mapping, char32_t c) {
   const auto result = mapping(c);
   if (!result) {
     std::string text;
-    append_code_point(text, c);
+    append_character(text, c);
     run.fail("upper and lower case of \"{}\" are not supported, only those of ASCII", text);
   }
   return *result;
@@ -24,7 +24,7 @@ Value all_mapped(Run& run, Mapping mapping, const std::string& text) {
   run.allocate(text.size());
   std::string out;
   for (std::size_t i = 0; i < text.size();)
-    append_code_point(out, mapped(run, mapping, next_code_point(text, i)));
+    append_character(out, mapped(run, mapping, next_character(text, i)));
   return Value::string(run, std::move(out));
 }
 
@@ -39,7 +39,7 @@ Value capitalized(Run& run, const std::string& text) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     const Mapping mapping = i == 0 ? to_upper : to_lower;
-    append_code_point(out, mapped(run, mapping, next_code_point(text, i)));
+    append_character(out, mapped(run, mapping, next_character(text, i)));
   }
   return Value::string(run, std::move(out));
 }
@@ -80,7 +80,7 @@ Value replaced(Run& run, const std::string& text, const std::string& old, const 
       add(by);
       if (pos == text.size()) return Value::string(run, std::move(out));
       const std::size_t begin = pos;
-      next_code_point(text, pos);
+      next_character(text, pos);
       add(std::string_view(text).substr(begin, pos - begin));
     }
   } else {
@@ -112,7 +112,7 @@ bool has_only_case(Run& run, const std::string& text, bool want_upper) {
   run.look_through(text.size());
   bool any = false;
   for (std::size_t i = 0; i < text.size();) {
-    const char32_t c = next_code_point(text, i);
+    const char32_t c = next_character(text, i);
     mapped(run, to_lower, c);
     if (want_upper ? is_ascii_lower(c) : is_ascii_upper(c)) return false;
     any = any || is_ascii_letter(c);
@@ -127,7 +127,7 @@ std::vector<std::string> lines_of(Run& run, const std::string& text) {
   std::size_t begin = 0;
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t at = i;
-    const char32_t c = next_code_point(text, i);
+    const char32_t c = next_character(text, i);
     if (!is_line_end(c)) continue;
     run.allocate(64);
     lines.push_back(text.substr(begin, at - begin));

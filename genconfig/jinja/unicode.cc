@@ -5,12 +5,6 @@
 namespace mlc::jinja {
 namespace {
 
-std::size_t sequence_length(unsigned char first) {
-  if (first < 0x80) return 1;
-  if (first < 0xE0) return 2;
-  return first < 0xF0 ? 3 : 4;
-}
-
 bool between(char32_t c, char32_t first, char32_t last) { return c >= first && c <= last; }
 
 // Blocks in which no character has an upper or lower form: general punctuation, arrows to CJK,
@@ -26,67 +20,18 @@ bool is_caseless(char32_t c) {
 
 }  // namespace
 
-bool is_valid_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    const std::size_t n = sequence_length(first);
-    if (n == 1) {
-      ++i;
-      continue;
-    }
-    if (first < 0xC2 || first > 0xF4 || text.size() - i < n) return false;
-    for (std::size_t k = 1; k < n; ++k)
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0U) != 0x80) return false;
-    const char32_t c = next_code_point(text, i);
-    // Overlong forms, surrogates and what is beyond Unicode.
-    if ((n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || between(c, 0xD800, 0xDFFF) ||
-        c > 0x10FFFF)
-      return false;
-  }
-  return true;
-}
-
-char32_t next_code_point(std::string_view text, std::size_t& pos) {
-  const auto first = static_cast<unsigned char>(text[pos]);
-  const std::size_t n = sequence_length(first);
-  char32_t c = n == 1 ? first : first & (0x7FU >> n);
-  for (std::size_t k = 1; k < n; ++k)
-    c = (c << 6U) | (static_cast<unsigned char>(text[pos + k]) & 0x3FU);
-  pos += n;
-  return c;
-}
-
-void append_code_point(std::string& out, char32_t c) {
-  const auto put = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
-  if (c < 0x80) {
-    put(c);
-  } else if (c < 0x800) {
-    put(0xC0 | (c >> 6U));
-    put(0x80 | (c & 0x3FU));
-  } else if (c < 0x10000) {
-    put(0xE0 | (c >> 12U));
-    put(0x80 | ((c >> 6U) & 0x3FU));
-    put(0x80 | (c & 0x3FU));
-  } else {
-    put(0xF0 | (c >> 18U));
-    put(0x80 | ((c >> 12U) & 0x3FU));
-    put(0x80 | ((c >> 6U) & 0x3FU));
-    put(0x80 | (c & 0x3FU));
-  }
-}
-
 std::vector<char32_t> code_points(std::string_view text) {
   std::vector<char32_t> out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size();)
-    out.push_back(next_code_point(text, i));
+    out.push_back(next_character(text, i));
   return out;
 }
 
 std::string to_utf8(const std::vector<char32_t>& text) {
   std::string out;
   for (char32_t c : text)
-    append_code_point(out, c);
+    append_character(out, c);
   return out;
 }
 
@@ -135,7 +80,7 @@ std::string_view strip(std::string_view text, bool left, bool right) {
   std::size_t begin = 0, end = text.size();
   while (left && begin < end) {
     std::size_t next = begin;
-    if (!is_space(next_code_point(text, next))) break;
+    if (!is_space(next_character(text, next))) break;
     begin = next;
   }
   while (right && end > begin) {
@@ -143,7 +88,7 @@ std::string_view strip(std::string_view text, bool left, bool right) {
     while ((static_cast<unsigned char>(text[start]) & 0xC0U) == 0x80)
       --start;
     std::size_t next = start;
-    if (!is_space(next_code_point(text, next))) break;
+    if (!is_space(next_character(text, next))) break;
     end = start;
   }
   return text.substr(begin, end - begin);

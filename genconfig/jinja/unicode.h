@@ -8,13 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace mlc::jinja {
 
-bool is_valid_utf8(std::string_view text);
-
-// The code point at `pos`, which is moved behind it. Valid UTF-8, pos < size.
-char32_t next_code_point(std::string_view text, std::size_t& pos);
-void append_code_point(std::string& out, char32_t code_point);
 std::vector<char32_t> code_points(std::string_view text);
 std::string to_utf8(const std::vector<char32_t>& text);
 std::size_t length(std::string_view text);  // in code points

@@ -58,7 +58,7 @@ class JsonWriter {
     std::string out = "\"";
     for (std::size_t i = 0; i < text.size();) {
       const std::size_t begin = i;
-      const char32_t c = next_code_point(text, i);
+      const char32_t c = next_character(text, i);
       switch (c) {
         case '"':
           out += "\\\"";

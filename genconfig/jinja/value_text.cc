@@ -71,7 +71,7 @@ class Writer {
     std::string out(1, quote);
     for (std::size_t i = 0; i < text.size();) {
       const std::size_t begin = i;
-      const char32_t c = next_code_point(text, i);
+      const char32_t c = next_character(text, i);
       if (c == '\\' || c == static_cast<unsigned char>(quote)) {
         out += '\\';
         out += static_cast<char>(c);

@@ -10,11 +10,6 @@
 #include "runtime-min/cpu/kv_cache.h"
 #include "runtime-min/cpu/scratch.h"
 
-// Arrays of vectors, and vectors in lambdas, need vectors of known size; CPUs with others have
-// these as well.
-#ifndef HWY_DISABLED_TARGETS  // sanitizer builds have their own
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
-#endif
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime-min/cpu/attention_simd.cc"
 #include <hwy/foreach_target.h>  // includes this file once per level

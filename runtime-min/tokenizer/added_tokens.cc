@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "runtime-min/tokenizer/unicode.h"
-#include "runtime-min/tokenizer/utf8.h"
 
 namespace mlc {
 namespace {

@@ -5,9 +5,9 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "runtime-min/tokenizer/merge_word.h"
 #include "runtime-min/tokenizer/token_model.h"
-#include "runtime-min/tokenizer/utf8.h"
 
 namespace mlc {
 namespace {

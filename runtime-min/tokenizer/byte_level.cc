@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "runtime-min/tokenizer/utf8.h"
+#include "base/utf8.h"
 
 namespace mlc {
 namespace {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/string_index.h"
+#include "base/utf8.h"
 #include "runtime-min/tokenizer/added_tokens.h"
 #include "runtime-min/tokenizer/json_node.h"
 #include "runtime-min/tokenizer/normalizer.h"
@@ -16,7 +17,6 @@
 #include "runtime-min/tokenizer/token_decoder.h"
 #include "runtime-min/tokenizer/token_model.h"
 #include "runtime-min/tokenizer/tokenizer.h"
-#include "runtime-min/tokenizer/utf8.h"
 
 namespace mlc {
 namespace {

@@ -1,7 +1,7 @@
 #include "runtime-min/tokenizer/json_node.h"
 
 #include "base/error.h"
-#include "runtime-min/tokenizer/utf8.h"
+#include "base/utf8.h"
 
 namespace mlc {
 namespace {

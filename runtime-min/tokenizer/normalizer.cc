@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "runtime-min/tokenizer/byte_level.h"
 #include "runtime-min/tokenizer/pattern.h"
 #include "runtime-min/tokenizer/pattern_node.h"
 #include "runtime-min/tokenizer/unicode.h"
-#include "runtime-min/tokenizer/utf8.h"
 
 namespace mlc {
 namespace {

@@ -5,9 +5,9 @@
 #include <pcre2.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "runtime-min/tokenizer/pattern_syntax.h"
 #include "runtime-min/tokenizer/unicode_versions.h"
-#include "runtime-min/tokenizer/utf8.h"
 
 namespace mlc {
 namespace {

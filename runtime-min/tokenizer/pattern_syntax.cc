@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "runtime-min/tokenizer/utf8.h"
+#include "base/utf8.h"
 
 namespace mlc {
 namespace {

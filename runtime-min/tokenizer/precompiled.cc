@@ -11,10 +11,10 @@
 
 #include "base/base64.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "runtime-min/tokenizer/normalizer.h"
 #include "runtime-min/tokenizer/pattern_node.h"
 #include "runtime-min/tokenizer/unicode.h"
-#include "runtime-min/tokenizer/utf8.h"
 
 namespace mlc {
 namespace {

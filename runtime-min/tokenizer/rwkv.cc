@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "runtime-min/tokenizer/tokenizer.h"
 #include "runtime-min/tokenizer/trie.h"
-#include "runtime-min/tokenizer/utf8.h"
 #include "runtime-min/tokenizer/vocabulary.h"
 
 namespace mlc {

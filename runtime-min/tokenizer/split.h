@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/utf8.h"
 #include "runtime-min/tokenizer/pre_tokenizer.h"
-#include "runtime-min/tokenizer/utf8.h"
 
 namespace mlc {
 

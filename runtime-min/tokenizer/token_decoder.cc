@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "runtime-min/tokenizer/byte_level.h"
 #include "runtime-min/tokenizer/metaspace.h"
 #include "runtime-min/tokenizer/pattern_node.h"
-#include "runtime-min/tokenizer/utf8.h"
 
 namespace mlc {
 namespace {

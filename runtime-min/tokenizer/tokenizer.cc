@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "runtime-min/tokenizer/utf8.h"
+#include "base/utf8.h"
 
 namespace mlc {
 

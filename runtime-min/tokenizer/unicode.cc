@@ -9,8 +9,8 @@
 #include <utf8proc.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "runtime-min/tokenizer/unicode_versions.h"
-#include "runtime-min/tokenizer/utf8.h"
 
 namespace mlc {
 namespace {

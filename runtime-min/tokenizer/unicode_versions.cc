@@ -5,7 +5,7 @@
 #include <bitset>
 #include <iterator>
 
-#include "runtime-min/tokenizer/utf8.h"
+#include "base/utf8.h"
 
 namespace mlc {
 namespace {

@@ -1,8 +1,8 @@
 // WordPiece (BERT): the longest token at each place of a word. WordLevel: a word is a token.
 #include "base/error.h"
+#include "base/utf8.h"
 #include "runtime-min/tokenizer/token_model.h"
 #include "runtime-min/tokenizer/trie.h"
-#include "runtime-min/tokenizer/utf8.h"
 
 namespace mlc {
 namespace {

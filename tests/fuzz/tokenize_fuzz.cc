@@ -5,8 +5,8 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "runtime-min/tokenizer/tokenizer.h"
-#include "runtime-min/tokenizer/utf8.h"
 
 namespace {
 
