@@ -1,0 +1,74 @@
+// `mlc verify`.
+#include "verify/command.h"
+
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "base/units.h"
+#include "verify/levels.h"
+#include "verify/report.h"
+
+namespace mlc {
+namespace {
+
+struct Arguments {
+  VerifyOptions options;
+  std::vector<std::string> levels = {"all"};
+  std::vector<std::string> thresholds;
+  std::string thresholds_file, html, summary;
+};
+
+std::vector<Level> levels_of(const std::vector<std::string>& names) {
+  std::vector<Level> chosen;
+  for (const LevelRow& row : levels())
+    for (const std::string& name : names)
+      if (name == "all" || name == row.name) {
+        chosen.push_back(row.level);
+        break;
+      }
+  return chosen;
+}
+
+ExitCode run(Arguments& arguments, const CommandContext& context) {
+  VerifyOptions& options = arguments.options;
+  options.levels = levels_of(arguments.levels);
+  if (!arguments.thresholds_file.empty()) options.thresholds.read_file(arguments.thresholds_file);
+  for (const std::string& assignment : arguments.thresholds)
+    options.thresholds.set(assignment);
+  VerifyReport report;
+  run_verify(options, report, context.reporter);
+  context.print(context.json ? dump_json(report_json(report), 2) + "\n" : report_text(report));
+  return report.findings.count(Severity::kError) > 0 ? ExitCode::kVerify : ExitCode::kDone;
+}
+
+RunCommand setup(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  VerifyOptions& options = arguments->options;
+  app.add_option("model", options.model, "folder of the converted model")
+      ->required()
+      ->type_name("FOLDER");
+  app.add_option("--source", options.source, "the checkpoint that it was made from")
+      ->type_name("PATH");
+  std::vector<std::string> names = {"all"};
+  for (const LevelRow& row : levels())
+    names.emplace_back(row.name);
+  one_of(
+      app.add_option("--level", arguments->levels, "what to check; several are separated by commas")
+          ->delimiter(','),
+      names);
+  app.add_option("--text", options.text, "file that the model level reads besides its prompts")
+      ->type_name("PATH");
+  app.add_option("--threshold", arguments->thresholds, "a bound of its own: device-kl=1e-5")
+      ->type_name("NAME=VALUE");
+  app.add_option("--thresholds", arguments->thresholds_file, "JSON file of such bounds")
+      ->type_name("PATH");
+  add_device_options(app, options.device);
+  return [arguments](const CommandContext& context) { return run(*arguments, context); };
+}
+
+}  // namespace
+
+const Command kVerify = {"verify", "check a converted model, and name what is at fault", setup};
+
+}  // namespace mlc
