@@ -14,7 +14,7 @@
 
 #include "base/parallel.h"
 #include "runtime-min/device.h"
-#include "tests/kernels/case_data.h"
+#include "verify/kernel_cases/case_data.h"
 
 namespace mlc {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "runtime-min/kernels/check_dispatch.h"
-#include "tests/kernels/kernel_cases.h"
+#include "verify/kernel_cases/kernel_cases.h"
 
 namespace mlc {
 namespace {

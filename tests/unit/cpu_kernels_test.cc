@@ -9,7 +9,7 @@
 #include "quantize/group_quant.h"
 #include "runtime-min/cpu/cpu_device.h"
 #include "runtime-min/cpu/cpu_pool.h"
-#include "tests/kernels/kernel_cases.h"
+#include "verify/kernel_cases/kernel_cases.h"
 
 namespace mlc {
 namespace {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "runtime-min/opencl/opencl_device.h"
-#include "tests/kernels/kernel_cases.h"
+#include "verify/kernel_cases/kernel_cases.h"
 
 namespace mlc {
 namespace {

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "runtime-min/vulkan/shaders.h"
 #include "runtime-min/vulkan/vulkan_device.h"
-#include "tests/kernels/kernel_cases.h"
+#include "verify/kernel_cases/kernel_cases.h"
 
 namespace mlc {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "tests/kernels/case_data.h"
+#include "verify/kernel_cases/case_data.h"
 
 namespace mlc {
 namespace {

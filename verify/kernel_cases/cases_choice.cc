@@ -3,31 +3,31 @@
 
 #include <fmt/format.h>
 
-#include "tests/kernels/case_data.h"
+#include "verify/kernel_cases/case_data.h"
 
 namespace mlc {
 namespace {
 
 Instance top_experts(const std::string& name, std::size_t experts, std::size_t top_k,
-                     std::uint32_t mode, Range range) {
+                     std::uint32_t mode, Values values) {
   Random random(name);
   Instance t;
   t.kernel = Kernel::kTopExperts;
   const std::size_t rows = 5, stride = experts + 3;
   t.words = {word(experts), word(top_k), mode, 5, word(stride), word(mode == 4 ? 2.5f : 1.0f)};
-  t.buffers[0] = random_rows(random, {rows, experts, stride, 0}, range);
+  t.buffers[0] = random_rows(random, {rows, experts, stride, 0}, values);
   t.buffers[1] = random_vector(random, rows * top_k);
   t.buffers[2] = random_vector(random, rows * top_k);
   return t;
 }
 
-Instance argmax(const std::string& name, std::size_t width, Range range, bool with_nan) {
+Instance argmax(const std::string& name, std::size_t width, Values values, bool with_nan) {
   Random random(name);
   Instance t;
   t.kernel = Kernel::kArgmax;
   const std::size_t rows = 3, stride = width + width % 3;
   t.words = {word(width), 3, word(stride)};
-  t.buffers[0] = random_rows(random, {rows, width, stride, 0}, range);
+  t.buffers[0] = random_rows(random, {rows, width, stride, 0}, values);
   t.buffers[0][0] = word(-std::numeric_limits<float>::infinity());
   if (with_nan)  // both signs, and two of them in a row
     for (const std::size_t at : {width / 2, width - 1, stride + width / 3})
@@ -50,13 +50,13 @@ Instance softmax(const std::string& name, std::size_t width, float scale, bool m
   return t;
 }
 
-Instance top_k(const std::string& name, std::size_t width, std::size_t count, Range range) {
+Instance top_k(const std::string& name, std::size_t width, std::size_t count, Values values) {
   Random random(name);
   Instance t;
   t.kernel = Kernel::kTopK;
   const std::size_t rows = 2, stride = width + 1;
   t.words = {word(width), word(count), 2, word(stride)};
-  t.buffers[0] = random_rows(random, {rows, width, stride, 0}, range);
+  t.buffers[0] = random_rows(random, {rows, width, stride, 0}, values);
   t.buffers[1] = random_vector(random, rows * count);
   t.buffers[2] = random_vector(random, rows * count);
   return t;
@@ -68,21 +68,21 @@ void add_choice_cases(Cases& cases) {
   for (std::uint32_t mode = 0; mode <= 4; mode++)
     for (const auto& [experts, count] :
          {std::pair{8u, 2u}, {60u, 4u}, {128u, 8u}, {4u, 4u}, {3u, 1u}, {512u, 10u}})
-      for (const Range range : {Range::kUnit, Range::kTied}) {
+      for (const Values values : {Values::kUnit, Values::kTied}) {
         const std::string name = fmt::format("top_experts/mode {} {} of {}{}", mode, count, experts,
-                                             range == Range::kTied ? " tied" : "");
+                                             values == Values::kTied ? " tied" : "");
         cases.push_back({name, Kernel::kTopExperts, false,
                          [=, e = std::size_t{experts}, k = std::size_t{count}] {
-                           return top_experts(name, e, k, mode, range);
+                           return top_experts(name, e, k, mode, values);
                          }});
       }
   for (const std::size_t width : {1u, 5u, 100u, 32003u, 151936u})
-    for (const Range range : {Range::kUnit, Range::kTied})
+    for (const Values values : {Values::kUnit, Values::kTied})
       for (const bool with_nan : {false, true}) {
         const std::string name = fmt::format(
-            "argmax/{}{}{}", width, range == Range::kTied ? " tied" : "", with_nan ? " NaN" : "");
+            "argmax/{}{}{}", width, values == Values::kTied ? " tied" : "", with_nan ? " NaN" : "");
         cases.push_back(
-            {name, Kernel::kArgmax, false, [=] { return argmax(name, width, range, with_nan); }});
+            {name, Kernel::kArgmax, false, [=] { return argmax(name, width, values, with_nan); }});
       }
   for (const std::size_t width : {1u, 7u, 64u, 1000u, 32003u})
     for (const float scale : {1.0f, 25.0f, -0.5f})
@@ -95,12 +95,12 @@ void add_choice_cases(Cases& cases) {
       }
   for (const auto& [width, count] :
        {std::pair{64u, 64u}, {65u, 1u}, {5000u, 40u}, {32003u, 64u}, {3u, 2u}})
-    for (const Range range : {Range::kUnit, Range::kTied}) {
+    for (const Values values : {Values::kUnit, Values::kTied}) {
       const std::string name =
-          fmt::format("top_k/{} of {}{}", count, width, range == Range::kTied ? " tied" : "");
+          fmt::format("top_k/{} of {}{}", count, width, values == Values::kTied ? " tied" : "");
       cases.push_back(
           {name, Kernel::kTopK, false, [=, w = std::size_t{width}, k = std::size_t{count}] {
-             return top_k(name, w, k, range);
+             return top_k(name, w, k, values);
            }});
     }
 }

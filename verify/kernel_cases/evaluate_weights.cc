@@ -1,6 +1,6 @@
 // embed, matmul, moe_matmul in float64.
-#include "tests/kernels/bounds.h"
-#include "tests/kernels/instance.h"
+#include "verify/kernel_cases/bounds.h"
+#include "verify/kernel_cases/instance.h"
 
 namespace mlc {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "tests/kernels/case_data.h"
+#include "verify/kernel_cases/case_data.h"
 
 namespace mlc {
 namespace {
@@ -32,14 +32,14 @@ Instance kv_store(const std::string& name, std::uint32_t format, std::size_t hea
   t.words = {format,         word(head_dim), word(heads),    word(rows.size()), word(stride),
              word(k_offset), word(v_offset), word(capacity), word(sink)};
   t.buffers[0] = states(rows);
-  t.buffers[1] = random_rows(random, {rows.size(), 2 * width, stride, k_offset}, Range::kMixed);
+  t.buffers[1] = random_rows(random, {rows.size(), 2 * width, stride, k_offset}, Values::kMixed);
   // Within float16: 65504 at most.
   for (auto& value : t.buffers[1])
     if (std::fabs(bits_f32(value)) > 60000) value = word(60000.0f);
   const std::size_t cached = 3 * width * capacity;
   for (std::size_t cache = 2; cache < 4; cache++)
     t.buffers[cache] =
-        format == 1 ? random_vector(random, cached) : random_halves(random, cached, Range::kUnit);
+        format == 1 ? random_vector(random, cached) : random_halves(random, cached, Values::kUnit);
   return t;
 }
 
@@ -81,8 +81,8 @@ Instance attention(const std::string& name, const AttentionShape& s) {
   // Places that are not seen hold numbers as well: those of an earlier sequence.
   const std::size_t cached = slots * s.kv_heads * s.capacity * s.head_dim;
   for (std::size_t cache = 2; cache < 4; cache++)
-    t.buffers[cache] =
-        s.format == 1 ? random_vector(random, cached) : random_halves(random, cached, Range::kUnit);
+    t.buffers[cache] = s.format == 1 ? random_vector(random, cached)
+                                     : random_halves(random, cached, Values::kUnit);
   t.buffers[4] = random_rows(random, {rows, width, y_stride, 8});
   return t;
 }

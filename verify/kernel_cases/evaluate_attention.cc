@@ -1,8 +1,8 @@
 // rope, kv_store, attention in float64.
 #include <algorithm>
 
-#include "tests/kernels/bounds.h"
-#include "tests/kernels/instance.h"
+#include "verify/kernel_cases/bounds.h"
+#include "verify/kernel_cases/instance.h"
 
 namespace mlc {
 namespace {

@@ -1,7 +1,7 @@
 // Cases of token_shift, wkv5, wkv6.
 #include <fmt/format.h>
 
-#include "tests/kernels/case_data.h"
+#include "verify/kernel_cases/case_data.h"
 
 namespace mlc {
 namespace {
@@ -41,8 +41,8 @@ Instance wkv(const std::string& name, Kernel kernel, std::size_t d, std::size_t 
   for (std::size_t i = 1; i <= 3; i++)
     t.buffers[i] = random_rows(random, {rows, width, stride, 0});
   t.buffers[4] = kernel == Kernel::kWkv6
-                     ? random_rows(random, {rows, width, stride, 0}, Range::kPositive)
-                     : random_vector(random, width, Range::kPositive);
+                     ? random_rows(random, {rows, width, stride, 0}, Values::kPositive)
+                     : random_vector(random, width, Values::kPositive);
   t.buffers[5] = random_vector(random, width);
   t.buffers[6] = random_vector(random, 3 * width * d);
   t.buffers[7] = random_rows(random, {rows, width, stride, 0});

@@ -3,8 +3,8 @@
 #include <map>
 #include <numeric>
 
-#include "tests/kernels/bounds.h"
-#include "tests/kernels/instance.h"
+#include "verify/kernel_cases/bounds.h"
+#include "verify/kernel_cases/instance.h"
 
 namespace mlc {
 

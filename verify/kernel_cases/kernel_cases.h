@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "runtime-min/device.h"
-#include "tests/kernels/instance.h"
+#include "verify/kernel_cases/instance.h"
 
 namespace mlc {
 

@@ -1,4 +1,4 @@
-#include "tests/kernels/case_data.h"
+#include "verify/kernel_cases/case_data.h"
 
 namespace mlc {
 
@@ -18,45 +18,45 @@ double Random::uniform(double low, double high) {
   return low + (high - low) * (static_cast<double>(next() >> 11) * 0x1p-53);
 }
 
-float value_of(Random& random, Range range) {
+float value_of(Random& random, Values values) {
   const double unit = random.uniform(-1, 1);
   double value = unit;
-  switch (range) {
-    case Range::kUnit:
+  switch (values) {
+    case Values::kUnit:
       break;
-    case Range::kLarge:
+    case Values::kLarge:
       value = unit * 0x1p40;
       break;
-    case Range::kTiny:
+    case Values::kTiny:
       value = unit * 0x1p-60;
       break;
-    case Range::kDenormal:
+    case Values::kDenormal:
       value = unit * 0x1p-127;
       break;
-    case Range::kMixed:
+    case Values::kMixed:
       value = std::ldexp(unit, static_cast<int>(random.below(41)) - 20);
       break;
-    case Range::kPositive:
+    case Values::kPositive:
       value = random.uniform(0.01, 1);
       break;
-    case Range::kTied:
+    case Values::kTied:
       value = static_cast<double>(random.below(5)) - 2;
       break;
   }
   return static_cast<float>(value);
 }
 
-std::vector<std::uint32_t> random_rows(Random& random, Rows shape, Range range) {
+std::vector<std::uint32_t> random_rows(Random& random, Rows shape, Values values) {
   std::vector<std::uint32_t> words((shape.rows - 1) * shape.stride + shape.offset + shape.width,
                                    kGap);
   for (std::size_t r = 0; r < shape.rows; r++)
     for (std::size_t i = 0; i < shape.width; i++)
-      words[r * shape.stride + shape.offset + i] = word(value_of(random, range));
+      words[r * shape.stride + shape.offset + i] = word(value_of(random, values));
   return words;
 }
 
-std::vector<std::uint32_t> random_vector(Random& random, std::size_t n, Range range) {
-  return random_rows(random, {1, n, n, 0}, range);
+std::vector<std::uint32_t> random_vector(Random& random, std::size_t n, Values values) {
+  return random_rows(random, {1, n, n, 0}, values);
 }
 
 namespace {
@@ -70,21 +70,21 @@ std::vector<std::uint32_t> pairs(const std::vector<std::uint16_t>& halves) {
 
 }  // namespace
 
-std::vector<std::uint32_t> random_halves(Random& random, std::size_t n, Range range) {
+std::vector<std::uint32_t> random_halves(Random& random, std::size_t n, Values values) {
   std::vector<std::uint16_t> halves(n);
   for (auto& half : halves)
-    half = f32_to_f16(value_of(random, range));
+    half = f32_to_f16(value_of(random, values));
   return pairs(halves);
 }
 
 std::vector<std::uint32_t> random_weight(Random& random, WeightFormat format, std::size_t rows,
                                          std::size_t k) {
   if (format == WeightFormat::kF32) return random_vector(random, rows * k);
-  if (format == WeightFormat::kF16) return random_halves(random, rows * k, Range::kUnit);
+  if (format == WeightFormat::kF16) return random_halves(random, rows * k, Values::kUnit);
   if (format == WeightFormat::kBF16) {
     std::vector<std::uint16_t> halves(rows * k);
     for (auto& half : halves)
-      half = f32_to_bf16(value_of(random, Range::kUnit));
+      half = f32_to_bf16(value_of(random, Values::kUnit));
     return pairs(halves);
   }
   const std::size_t group = format == WeightFormat::kQ4 ? 32 : 40;

@@ -1,7 +1,7 @@
 // Cases of norm, activate, combine, copy, moe_sum.
 #include <fmt/format.h>
 
-#include "tests/kernels/case_data.h"
+#include "verify/kernel_cases/case_data.h"
 
 namespace mlc {
 namespace {
@@ -13,7 +13,7 @@ struct NormShape {
   // Which buffers are x itself.
   bool sum_is_x, y_is_x;
   std::size_t gap, offset;
-  Range range = Range::kUnit;
+  Values values = Values::kUnit;
 };
 
 Instance norm(const std::string& name, const NormShape& s) {
@@ -26,8 +26,8 @@ Instance norm(const std::string& name, const NormShape& s) {
   t.words = {s.kind,         word(s.width),  s.residual,    s.weight,       s.bias,
              s.per_head,     word(s.rows),   word(s.heads), word(x_stride), word(s.offset),
              word(y_stride), word(y_offset), word(1e-5f)};
-  t.buffers[0] = random_rows(random, {s.rows, row, x_stride, s.offset}, s.range);
-  if (s.residual) t.buffers[1] = random_rows(random, {s.rows, row, x_stride, s.offset}, s.range);
+  t.buffers[0] = random_rows(random, {s.rows, row, x_stride, s.offset}, s.values);
+  if (s.residual) t.buffers[1] = random_rows(random, {s.rows, row, x_stride, s.offset}, s.values);
   const std::size_t vector = s.per_head ? row : s.width;
   if (s.weight) t.buffers[2] = random_vector(random, vector);
   if (s.bias) t.buffers[3] = random_vector(random, vector);
@@ -43,7 +43,7 @@ Instance norm(const std::string& name, const NormShape& s) {
 }
 
 Instance activate(const std::string& name, std::uint32_t kind, bool gated, std::size_t width,
-                  Range range) {
+                  Values values) {
   Random random(name);
   Instance t;
   t.kernel = Kernel::kActivate;
@@ -53,8 +53,8 @@ Instance activate(const std::string& name, std::uint32_t kind, bool gated, std::
   const std::size_t y_offset = in_place ? gap : 1;
   t.words = {kind,           gated,         3, word(width), word(x_stride), word(gap),
              word(y_stride), word(y_offset)};
-  t.buffers[0] = random_rows(random, {rows, x_width, x_stride, gap}, range);
-  if (range == Range::kUnit)  // wider, and the ends of exp
+  t.buffers[0] = random_rows(random, {rows, x_width, x_stride, gap}, values);
+  if (values == Values::kUnit)  // wider, and the ends of exp
     for (std::size_t r = 0; r < rows; r++)
       for (std::size_t i = 0; i < width; i++) {
         std::uint32_t& x = t.buffers[0][r * x_stride + gap + i];
@@ -152,11 +152,11 @@ void add_row_cases(Cases& cases) {
       {2, 2, 64, 1, false, true, true, true, false, false, 8, 4},
       {2, 5, 64, 1, false, false, false, false, false, true, 0, 0},
       {40, 1, 256, 1, true, true, true, false, true, false, 0, 0},
-      {1, 1, 300, 1, false, true, true, false, false, false, 0, 0, Range::kPositive},
-      {2, 1, 512, 0, false, true, false, false, false, false, 0, 0, Range::kLarge},
-      {2, 1, 512, 0, true, true, false, false, true, false, 0, 0, Range::kTiny},
-      {2, 1, 512, 1, false, true, true, false, false, false, 0, 0, Range::kDenormal},
-      {2, 1, 512, 1, false, true, true, false, false, false, 0, 0, Range::kMixed},
+      {1, 1, 300, 1, false, true, true, false, false, false, 0, 0, Values::kPositive},
+      {2, 1, 512, 0, false, true, false, false, false, false, 0, 0, Values::kLarge},
+      {2, 1, 512, 0, true, true, false, false, true, false, 0, 0, Values::kTiny},
+      {2, 1, 512, 1, false, true, true, false, false, false, 0, 0, Values::kDenormal},
+      {2, 1, 512, 1, false, true, true, false, false, false, 0, 0, Values::kMixed},
   };
   std::size_t index = 0;
   for (const NormShape& s : norms) {
@@ -167,12 +167,12 @@ void add_row_cases(Cases& cases) {
   for (std::uint32_t kind = 0; kind <= 10; kind++)
     for (const bool gated : {false, true})
       for (const std::size_t width : {1u, 64u, 333u})
-        for (const Range range : {Range::kUnit, Range::kDenormal}) {
-          if (range != Range::kUnit && width != 64) continue;
+        for (const Values values : {Values::kUnit, Values::kDenormal}) {
+          if (values != Values::kUnit && width != 64) continue;
           const std::string name = fmt::format("activate/{}{} {}{}", kind, gated ? " gated" : "",
-                                               width, range == Range::kUnit ? "" : " denormal");
+                                               width, values == Values::kUnit ? "" : " denormal");
           cases.push_back({name, Kernel::kActivate, false,
-                           [=] { return activate(name, kind, gated, width, range); }});
+                           [=] { return activate(name, kind, gated, width, values); }});
         }
   const CombineForm forms[] = {
       {false, false, false, -1, 64}, {false, false, true, 0, 100}, {false, true, true, -1, 33},

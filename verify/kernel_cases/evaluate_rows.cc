@@ -1,8 +1,8 @@
 // norm, activate, combine, copy, moe_sum in float64.
 #include <algorithm>
 
-#include "tests/kernels/bounds.h"
-#include "tests/kernels/instance.h"
+#include "verify/kernel_cases/bounds.h"
+#include "verify/kernel_cases/instance.h"
 
 namespace mlc {
 namespace {

@@ -1,7 +1,7 @@
 // Cases of embed, matmul, moe_matmul.
 #include <fmt/format.h>
 
-#include "tests/kernels/case_data.h"
+#include "verify/kernel_cases/case_data.h"
 
 namespace mlc {
 namespace {
@@ -11,7 +11,7 @@ struct MatmulShape {
   bool bias, residual, in_place;
   std::size_t x_gap, x_offset, y_gap, y_offset;
   float scale;
-  Range range = Range::kUnit;
+  Values values = Values::kUnit;
 };
 
 Instance matmul(const std::string& name, const Format& f, const MatmulShape& s,
@@ -33,7 +33,7 @@ Instance matmul(const std::string& name, const Format& f, const MatmulShape& s,
              word(y_stride),
              word(s.y_offset),
              word(s.scale)};
-  t.buffers[0] = random_rows(random, {s.rows, s.k, x_stride, s.x_offset}, s.range);
+  t.buffers[0] = random_rows(random, {s.rows, s.k, x_stride, s.x_offset}, s.values);
   t.buffers[1] = random_weight(random, f.weight, s.n, s.k);
   t.buffers[2] = random_scale(random, f.weight, f.scale, s.n, s.k);
   if (s.bias) t.buffers[3] = random_vector(random, s.n);
@@ -65,11 +65,11 @@ void add_matmul(Cases& cases) {
       {33, 288, 70, false, true, true, 4, 4, 4, 4, 1},      // tails in every direction
       {70, 640, 19, false, false, false, 0, 0, 0, 0, 1},    //
       {32, 1056, 36, false, false, false, 0, 0, 0, 0, 1},   // several tiles of k
-      {1, 512, 6, false, false, false, 0, 0, 0, 0, 1, Range::kLarge},
-      {3, 512, 6, false, false, false, 0, 0, 0, 0, 1, Range::kTiny},
-      {1, 512, 6, false, false, false, 0, 0, 0, 0, 1, Range::kDenormal},
-      {2, 512, 6, false, false, false, 0, 0, 0, 0, 1, Range::kMixed},
-      {12, 320, 6, false, false, false, 0, 0, 0, 0, 1, Range::kMixed},
+      {1, 512, 6, false, false, false, 0, 0, 0, 0, 1, Values::kLarge},
+      {3, 512, 6, false, false, false, 0, 0, 0, 0, 1, Values::kTiny},
+      {1, 512, 6, false, false, false, 0, 0, 0, 0, 1, Values::kDenormal},
+      {2, 512, 6, false, false, false, 0, 0, 0, 0, 1, Values::kMixed},
+      {12, 320, 6, false, false, false, 0, 0, 0, 0, 1, Values::kMixed},
   };
   for (const Format& f : kFormats) {
     std::size_t index = 0;

@@ -4,7 +4,7 @@
 #include <initializer_list>
 #include <string_view>
 
-#include "tests/kernels/kernel_cases.h"
+#include "verify/kernel_cases/kernel_cases.h"
 
 namespace mlc {
 
@@ -20,7 +20,7 @@ class Random {
   std::uint64_t state_;
 };
 
-enum class Range : std::uint8_t {
+enum class Values : std::uint8_t {
   kUnit,      // -1 to 1
   kLarge,     // about 2^40
   kTiny,      // about 2^-60
@@ -29,7 +29,7 @@ enum class Range : std::uint8_t {
   kPositive,  // 0.01 to 1
   kTied,      // few distinct values
 };
-float value_of(Random& random, Range range);
+float value_of(Random& random, Values values);
 
 // What lies between rows and around slices: a NaN.
 inline constexpr std::uint32_t kGap = 0x7fc0a5a5;
@@ -38,8 +38,9 @@ inline constexpr std::uint32_t kGap = 0x7fc0a5a5;
 struct Rows {
   std::size_t rows, width, stride, offset;
 };
-std::vector<std::uint32_t> random_rows(Random& random, Rows shape, Range range = Range::kUnit);
-std::vector<std::uint32_t> random_vector(Random& random, std::size_t n, Range range = Range::kUnit);
+std::vector<std::uint32_t> random_rows(Random& random, Rows shape, Values values = Values::kUnit);
+std::vector<std::uint32_t> random_vector(Random& random, std::size_t n,
+                                         Values values = Values::kUnit);
 
 // Matrices of `rows` rows: any code (15 and 7 too), scales of both signs, some zero or subnormal;
 // codes behind column k are any.
@@ -47,7 +48,7 @@ std::vector<std::uint32_t> random_weight(Random& random, WeightFormat format, st
                                          std::size_t k);
 std::vector<std::uint32_t> random_scale(Random& random, WeightFormat format, ScaleFormat scale,
                                         std::size_t rows, std::size_t k);
-std::vector<std::uint32_t> random_halves(Random& random, std::size_t n, Range range);
+std::vector<std::uint32_t> random_halves(Random& random, std::size_t n, Values values);
 
 std::vector<std::uint32_t> states(std::initializer_list<RowState> rows);
 std::vector<std::uint32_t> states(const std::vector<RowState>& rows);
