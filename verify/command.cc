@@ -5,9 +5,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include "base/units.h"
 #include "verify/levels.h"
 #include "verify/report.h"
+#include "verify/report_files.h"
 
 namespace mlc {
 namespace {
@@ -16,7 +16,9 @@ struct Arguments {
   VerifyOptions options;
   std::vector<std::string> levels = {"all"};
   std::vector<std::string> thresholds;
-  std::string thresholds_file, html, summary;
+  std::string thresholds_file;
+  ReportFiles files;
+  bool list_findings = false;
 };
 
 std::vector<Level> levels_of(const std::vector<std::string>& names) {
@@ -31,23 +33,29 @@ std::vector<Level> levels_of(const std::vector<std::string>& names) {
 }
 
 ExitCode run(Arguments& arguments, const CommandContext& context) {
+  if (arguments.list_findings) {
+    context.print_list(context.json ? dump_json(finding_list_json()) + "\n" : finding_list_text());
+    return ExitCode::kDone;
+  }
   VerifyOptions& options = arguments.options;
   options.levels = levels_of(arguments.levels);
   if (!arguments.thresholds_file.empty()) options.thresholds.read_file(arguments.thresholds_file);
   for (const std::string& assignment : arguments.thresholds)
     options.thresholds.set(assignment);
+  arguments.files.json = context.json;
+  check_report_files(arguments.files);
   VerifyReport report;
   run_verify(options, report, context.reporter);
-  context.print(context.json ? dump_json(report_json(report), 2) + "\n" : report_text(report));
+  give_report(report, arguments.files, context.print);
   return report.findings.count(Severity::kError) > 0 ? ExitCode::kVerify : ExitCode::kDone;
 }
 
 RunCommand setup(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   VerifyOptions& options = arguments->options;
-  app.add_option("model", options.model, "folder of the converted model")
-      ->required()
-      ->type_name("FOLDER");
+  CLI::Option* model = app.add_option("MODEL", options.model, "folder of the converted model")
+                           ->required()
+                           ->type_name("FOLDER");
   app.add_option("--source", options.source, "the checkpoint that it was made from")
       ->type_name("PATH");
   std::vector<std::string> names = {"all"};
@@ -64,6 +72,18 @@ RunCommand setup(CLI::App& app) {
   app.add_option("--thresholds", arguments->thresholds_file, "JSON file of such bounds")
       ->type_name("PATH");
   add_device_options(app, options.device);
+  app.add_option("--summary", arguments->files.summary,
+                 "write a summary in Markdown, for the log of a CI job; -: to standard output, in "
+                 "place of the text")
+      ->type_name("FILE");
+  app.add_flag_function(
+         "--list-findings",
+         [a = arguments.get(), model](std::int64_t) {
+           a->list_findings = true;
+           model->required(false);
+         },
+         "print what can be found, and nothing else")
+      ->trigger_on_parse();
   return [arguments](const CommandContext& context) { return run(*arguments, context); };
 }
 

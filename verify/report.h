@@ -1,5 +1,5 @@
 // What verify prints: the same report as text, as JSON (docs/formats.md, "Verify report"), as
-// Markdown for the log of a CI job, and as one page of HTML.
+// Markdown for the log of a CI job, and as one page of HTML. Equal reports give equal bytes.
 #pragma once
 
 #include <string>
@@ -9,7 +9,21 @@
 
 namespace mlc {
 
+// For a terminal: every finding with what was found, expected and to be done, then one line that
+// says whether the model is right.
 std::string report_text(const VerifyReport& report);
+
+// Every number of results.h. One that is not finite is null.
 Json report_json(const VerifyReport& report);
+
+// Tables as GitHub and GitLab show them; at most the first 50 findings.
+std::string report_markdown(const VerifyReport& report);
+
+// "not right: 3 errors, 1 warning".
+std::string verdict_text(const VerifyReport& report);
+
+// What verify and diff can find at all: the rows of all levels.
+std::string finding_list_text();
+Json finding_list_json();
 
 }  // namespace mlc

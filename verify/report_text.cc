@@ -85,18 +85,19 @@ std::string count_text(std::size_t n, std::string_view thing) {
 
 }  // namespace
 
+std::string verdict_text(const VerifyReport& report) {
+  std::size_t errors = report.findings.count(Severity::kError);
+  return fmt::format("{}: {}, {}", errors > 0 ? "not right" : "right", count_text(errors, "error"),
+                     count_text(report.findings.count(Severity::kWarning), "warning"));
+}
+
 std::string report_text(const VerifyReport& report) {
   std::string text = fmt::format("{}\n", printable(report.model, 1000)) + numbers(report);
   for (const Finding& finding : report.findings.all())
     text += lines_of(finding);
   if (report.findings.dropped() > 0)
     text += fmt::format("and {} more findings of the same kinds\n", report.findings.dropped());
-  std::size_t errors = report.findings.count(Severity::kError);
-  std::size_t warnings = report.findings.count(Severity::kWarning);
-  text += fmt::format("{}: {}, {} in {}\n", errors > 0 ? "not right" : "right",
-                      count_text(errors, "error"), count_text(warnings, "warning"),
-                      duration_text(report.seconds));
-  return text;
+  return text + fmt::format("{} in {}\n", verdict_text(report), duration_text(report.seconds));
 }
 
 }  // namespace mlc

@@ -20,6 +20,7 @@ void run_verify(const VerifyOptions& options, VerifyReport& report, Reporter& re
   auto start = std::chrono::steady_clock::now();
   report.model = options.model;
   report.source = options.source;
+  report.version = MLC_VERSION;
   report.thresholds = options.thresholds;
   for (const std::string* path : {&options.model, &options.source})
     if (!path->empty() && !std::filesystem::exists(*path))
