@@ -98,6 +98,8 @@ struct KernelsResult {
 // How far the logits of one run are from those of another, over positions.
 struct Divergence {
   std::uint64_t positions = 0;
+  // Where a logit of either is NaN or infinite; they are in none of the other numbers.
+  std::uint64_t nonfinite_positions = 0;
   double max_logit_error = 0;   // |a - b|
   double mean_logit_error = 0;  // over all logits of all positions
   double logit_range = 0;  // of the reference: largest minus smallest, the largest over positions
@@ -118,10 +120,15 @@ struct Divergence {
   std::vector<double> kl_curve = {};
 };
 
-// What one layer gives, device against reference, when a bound was exceeded.
+// What one step of the forward pass gives, device against reference, when a bound was exceeded.
+// Errors are the largest difference as a share of the reference's largest value.
 struct LayerNumbers {
   std::string label;          // "layer 3 mlp.down_proj"
-  double relative_error = 0;  // largest difference, as a share of the reference's largest value
+  std::string kernel;         // "matmul"
+  std::string variant;        // of the device: "matmul_rows8"
+  double relative_error = 0;  // with all that earlier steps had wrong
+  double own_error = 0;       // given what the reference computed before
+  bool nonfinite = false;     // NaN or infinity where the reference has none
 };
 
 struct ModelResult {

@@ -12,6 +12,7 @@
 #include "runtime-min/engine/forward_plan.h"
 #include "runtime-min/engine/param_store.h"
 #include "runtime-min/engine/weights.h"
+#include "runtime-min/engine/written.h"
 
 namespace mlc {
 namespace {
@@ -32,11 +33,11 @@ std::uint32_t default_context(const LoadedModel& model) {
 
 class RunningEngine : public Engine {
  public:
-  RunningEngine(Device& device, const LoadedModel& model, const EngineOptions& options,
-                Reporter& reporter)
+  RunningEngine(Device& device, const LoadedModel& model, std::unique_ptr<ParamStore> params,
+                const EngineOptions& options, Reporter& reporter)
       : device_(device),
         check_values_(options.check_values),
-        store_(model.folder.empty() ? random_params(model) : open_folder(model.folder)),
+        store_(std::move(params)),
         weights_(*store_, model, device.info()),
         plan_(plan_forward(model.config)),
         pass_(device.info(), plan_, weights_, options, default_context(model)) {
@@ -115,6 +116,7 @@ class RunningEngine : public Engine {
 
   void set_profiling(bool on) override { profiling_ = on; }
   const std::vector<KernelTime>& profile() const override { return profile_; }
+  void set_trace(Trace trace) override { trace_ = std::move(trace); }
 
  private:
   struct Recorded {
@@ -179,9 +181,8 @@ class RunningEngine : public Engine {
 
   Recorded& recorded(std::uint32_t rows, std::uint32_t wanted) {
     Recorded& entry = programs_[{rows, wanted}];
-    if (entry.program != nullptr || (check_values_ && !entry.steps.empty())) return entry;
-    entry.steps = pass_.steps(rows, wanted);
-    if (check_values_) return entry;
+    if (entry.steps.empty()) entry.steps = pass_.steps(rows, wanted);
+    if (entry.program != nullptr || check_values_ || trace_) return entry;
     std::vector<Dispatch> dispatches;
     dispatches.reserve(entry.steps.size());
     for (const PassStep& step : entry.steps)
@@ -218,6 +219,8 @@ class RunningEngine : public Engine {
     Recorded& entry = recorded(padded_rows, padded_wanted);
     if (check_values_)
       run_checked(entry.steps);
+    else if (trace_)
+      run_traced(entry.steps);
     else
       run_recorded(entry, rows);
     for (const RowState& row : rows)
@@ -291,6 +294,26 @@ class RunningEngine : public Engine {
            *bad, bad - values.begin());
   }
 
+  void run_traced(const std::vector<PassStep>& steps) {
+    for (std::size_t i = 0; i < steps.size(); i++) {
+      const Dispatch& d = steps[i].dispatch;
+      std::unique_ptr<Program> program = device_.record({d});
+      device_.run(*program);
+      const Dispatch* next = i + 1 < steps.size() ? &steps[i + 1].dispatch : nullptr;
+      TraceStep step{.label = d.label,
+                     .kernel = d.kernel,
+                     .variant = device_.variant_of(d),
+                     .last = next == nullptr || next->label != d.label || next->kernel != d.kernel,
+                     .written = {}};
+      std::vector<WrittenSlice> slices = written_by(d);
+      for (const WrittenSlice& slice : slices)
+        step.written.push_back(read_written(device_, slice));
+      if (!trace_(step)) continue;
+      for (std::size_t w = 0; w < slices.size(); w++)
+        write_written(device_, slices[w], step.written.at(w));
+    }
+  }
+
   Device& device_;
   bool check_values_;
   std::unique_ptr<ParamStore> store_;
@@ -306,13 +329,22 @@ class RunningEngine : public Engine {
   std::vector<float> logits_;
   bool profiling_ = false;
   std::vector<KernelTime> profile_;
+  Trace trace_;
 };
 
 }  // namespace
 
 std::unique_ptr<Engine> Engine::open(Device& device, const LoadedModel& model,
                                      const EngineOptions& options, Reporter& reporter) {
-  return std::make_unique<RunningEngine>(device, model, options, reporter);
+  return open(device, model,
+              model.folder.empty() ? random_params(model) : open_folder(model.folder), options,
+              reporter);
+}
+
+std::unique_ptr<Engine> Engine::open(Device& device, const LoadedModel& model,
+                                     std::unique_ptr<ParamStore> params,
+                                     const EngineOptions& options, Reporter& reporter) {
+  return std::make_unique<RunningEngine>(device, model, std::move(params), options, reporter);
 }
 
 }  // namespace mlc

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -104,6 +105,22 @@ struct KernelTime {
   std::uint64_t bytes = 0;  // of weights, caches and activations that it has to read and write
 };
 
+// One dispatch of a forward(), and what is now in the buffers that it writes, in the kernel's order
+// (kernels.h): halves of caches widened, indices as numbers, states of the layers whole.
+struct TraceStep {
+  std::string label;
+  Kernel kernel = Kernel::kCopy;
+  std::string variant;
+  // The next one has another label or kernel: this is all of the label's result, even if the device
+  // could not do it in one dispatch.
+  bool last = false;
+  std::vector<std::vector<float>> written;
+};
+// True: `written` was changed, and is to be on the device for the dispatches that follow.
+using Trace = std::function<bool(TraceStep& step)>;
+
+class ParamStore;  // runtime-min/engine/param_store.h
+
 class Engine {
  public:
   // Checks that all params are there with the right shapes, that they fit, then streams them to the
@@ -111,6 +128,10 @@ class Engine {
   // by name; Error(kUnsupported): not enough device memory, with needed and available bytes, before
   // anything is uploaded. `device` must outlive the engine.
   static std::unique_ptr<Engine> open(Device& device, const LoadedModel& model,
+                                      const EngineOptions& options, Reporter& reporter);
+  // The same with params from elsewhere; model.folder is only named.
+  static std::unique_ptr<Engine> open(Device& device, const LoadedModel& model,
+                                      std::unique_ptr<ParamStore> params,
                                       const EngineOptions& options, Reporter& reporter);
   virtual ~Engine() = default;
 
@@ -133,6 +154,10 @@ class Engine {
   // Times each dispatch alone, from now on; slow.
   virtual void set_profiling(bool on) = 0;
   virtual const std::vector<KernelTime>& profile() const = 0;
+
+  // Called after each dispatch of every forward() from now on, one dispatch at a time; very slow.
+  // Empty: no more. Not together with check_values.
+  virtual void set_trace(Trace trace) = 0;
 };
 
 // {rows.size() - 1}: the wanted rows when one sequence is read in.

@@ -4,6 +4,7 @@
 #include "base/half.h"
 #include "convert/quant_rules.h"
 #include "models/presets.h"
+#include "runtime-min/engine/param_store.h"
 #include "tests/unit/engine_cases.h"
 
 namespace fs = std::filesystem;
@@ -208,6 +209,72 @@ TEST_F(EngineTest, NamesTheFirstKernelThatGivesNaN) {
       error_of([&] { engine->forward(rows, last_row_of(rows)); }, ExitCode::kVerify);
   expect_in(message, "matmul");
   expect_in(message, "layer 1 mlp.down_proj gave nan as element 0");
+}
+
+// Step by step the same logits; what a step wrote is what the hook sees, halves and indices too,
+// and what the hook puts in its place is what the next step reads.
+TEST_F(EngineTest, CanBeTraced) {
+  for (const char* name : {"llama_tied_llama3rope", "qwen2_moe"}) {
+    std::optional<GoldenLogits> golden = find_golden_logits(name);
+    ASSERT_TRUE(golden);
+    std::unique_ptr<Device> device = open_cpu_device();
+    EngineOptions options = exact();
+    options.kv_format = KvFormat::kF16;
+    std::unique_ptr<Engine> engine = open(*device, float32_model(*golden), options);
+    std::vector<RowInput> rows = rows_of(golden->prompts[1]);
+    std::vector<float> expected = copy(engine->forward(rows, all_of(rows.size())));
+    std::vector<TraceStep> steps;
+    auto again = [&](const Trace& trace) {
+      engine->reset(0);
+      engine->set_trace(trace);
+      return copy(engine->forward(rows, all_of(rows.size())));
+    };
+    EXPECT_EQ(again([&](const TraceStep& step) {
+                steps.push_back(step);
+                return false;
+              }),
+              expected);
+    EXPECT_EQ(steps.front().label, "embedding");
+    EXPECT_EQ(steps.back().written[0], expected);
+    EXPECT_TRUE(steps.back().last);
+    EXPECT_FALSE(steps.back().variant.empty());
+    // The same values put back change nothing; a zeroed norm at the end makes all logits 0.
+    EXPECT_EQ(again([](const TraceStep&) { return true; }), expected);
+    std::vector<float> zeros = again([](TraceStep& step) {
+      if (step.label == "final_norm")
+        std::fill(step.written[0].begin(), step.written[0].end(), 0.0f);
+      return step.label == "final_norm";
+    });
+    EXPECT_EQ(worst(zeros, std::vector<float>(expected.size())), 0);
+    EXPECT_EQ(again({}), expected);
+    for (const TraceStep& step : steps) {
+      if (step.kernel == Kernel::kKvStore) {
+        // Keys and values of every position that the cache has.
+        ASSERT_EQ(step.written.size(), 2U);
+        EXPECT_NE(step.written[0], step.written[1]);
+        EXPECT_GT(worst(step.written[1], std::vector<float>(step.written[1].size())), 0);
+      }
+      if (step.kernel != Kernel::kTopExperts) continue;
+      for (float index : step.written[0])
+        EXPECT_TRUE(index >= 0 && index < 64 && index == std::floor(index));
+    }
+  }
+}
+
+// The params of a folder, by way of a store of the test's.
+TEST_F(EngineTest, TakesParamsFromElsewhere) {
+  std::optional<GoldenLogits> golden = find_golden_logits("llama_tied_llama3rope");
+  ASSERT_TRUE(golden);
+  LoadedModel model = float32_model(*golden);
+  std::unique_ptr<ParamStore> store = open_folder(model.folder);
+  model.folder = "nowhere";
+  std::unique_ptr<Device> device = open_cpu_device();
+  SilentReporter reporter;
+  std::unique_ptr<Engine> engine =
+      Engine::open(*device, model, std::move(store), exact(), reporter);
+  std::vector<RowInput> rows = rows_of(golden->prompts[1]);
+  EXPECT_LE(worst(engine->forward(rows, all_of(rows.size())), golden->logits[1]),
+            20 * golden->noise);
 }
 
 TEST_F(EngineTest, RefusesWrongCalls) {

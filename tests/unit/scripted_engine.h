@@ -92,6 +92,7 @@ class ScriptedEngine final : public Engine {
   }
   void set_profiling(bool) override {}
   const std::vector<KernelTime>& profile() const override { return profile_; }
+  void set_trace(Trace) override {}
 
   std::vector<std::uint32_t> sequence;
   std::size_t computed = 0;
