@@ -15,12 +15,14 @@
 #include "convert/command.h"
 #include "genconfig/command.h"
 #include "runtime-min/command.h"
+#include "verify/command.h"
 
 namespace mlc {
 
 std::span<const Command> all_commands() {
   static const std::array kCommands = {
-      kConvertWeight, kGenConfig, kInspect, kRun, kBench, kDevices, kTokenize, kHelp, kCompletion,
+      kConvertWeight, kGenConfig, kInspect, kRun,  kBench,
+      kDevices,       kTokenize,  kVerify,  kHelp, kCompletion,
   };
   return kCommands;
 }

@@ -2,15 +2,20 @@
 
 #include <array>
 
+#include "verify/files.h"
+
 namespace mlc {
 
 std::span<const LevelRow> levels() {
-  static const std::vector<LevelRow> kRows = {};
+  static const std::vector<LevelRow> kRows = {
+      {Level::kFile, "files", "shards, index, JSON and tokenizer files, byte for byte",
+       verify_files, false},
+  };
   return kRows;
 }
 
 std::span<const std::span<const FindingRule>> finding_tables() {
-  static const std::vector<std::span<const FindingRule>> kTables = {};
+  static const std::vector<std::span<const FindingRule>> kTables = {file_rules()};
   return kTables;
 }
 

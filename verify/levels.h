@@ -18,6 +18,7 @@ struct LevelRow {
   std::string_view name;
   std::string_view explains;  // one line for --help
   RunLevel run;
+  bool needs_shards;  // false: runs on a folder that an earlier level found broken
 };
 
 std::span<const LevelRow> levels();

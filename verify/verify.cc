@@ -25,13 +25,15 @@ void run_verify(const VerifyOptions& options, VerifyReport& report, Reporter& re
   for (const std::string* path : {&options.model, &options.source})
     if (!path->empty() && !std::filesystem::exists(*path))
       fail(ExitCode::kUsage, "{}: no such file or folder", printable(*path));
+  if (!std::filesystem::is_directory(options.model))
+    fail(ExitCode::kUsage, "{}: expected the folder of a converted model",
+         printable(options.model));
   std::string broken;
   for (const LevelRow& row : levels()) {
     if (std::find(options.levels.begin(), options.levels.end(), row.level) == options.levels.end())
       continue;
     throw_if_cancelled();
-    // The device's arithmetic does not depend on the folder.
-    if (!broken.empty() && row.level != Level::kKernel) {
+    if (!broken.empty() && row.needs_shards) {
       report.skipped.emplace_back(row.level, broken);
       reporter.note(fmt::format("{} skipped: {}", row.name, broken));
       continue;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,8 @@ struct VerifyOptions {
   std::string recompute;
   std::string recompute_method = "rtn";
   Thresholds thresholds;
+  // What is known of the folder's files from elsewhere: path below it, and lower-case hex.
+  std::map<std::string, std::string> sha256 = {};
   unsigned threads = 0;  // 0: all usable CPUs
   std::uint64_t max_memory = std::uint64_t{256} << 20;
 };
