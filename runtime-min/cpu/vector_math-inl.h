@@ -28,10 +28,11 @@ HWY_INLINE float max_of_lanes(VF v) {
   return *std::max_element(lanes, lanes + hn::Lanes(F()));
 }
 
-// Highway's Exp is within one ulp; below -104 the result is 0 in any case.
+// Highway's Exp is within one ulp, of numbers whose power of two is an int32. Below -104 the result
+// is 0 in any case, above 89 infinity.
 HWY_INLINE VF exp_of(VF x) {
   const F d;
-  return hn::Exp(d, hn::Max(x, hn::Set(d, -150.0f)));
+  return hn::Exp(d, hn::Min(hn::Max(x, hn::Set(d, -150.0f)), hn::Set(d, 150.0f)));
 }
 
 HWY_INLINE VF sigmoid_of(VF x) {
