@@ -27,6 +27,12 @@ float value_of(Random& random, Values values) {
     case Values::kLarge:
       value = unit * 0x1p40;
       break;
+    case Values::kSteep:
+      value = unit * 0x1p58;
+      break;
+    case Values::kHuge:
+      value = unit * 0x1p97;
+      break;
     case Values::kTiny:
       value = unit * 0x1p-60;
       break;
@@ -41,6 +47,9 @@ float value_of(Random& random, Values values) {
       break;
     case Values::kTied:
       value = static_cast<double>(random.below(5)) - 2;
+      break;
+    case Values::kZero:
+      value = 0;
       break;
   }
   return static_cast<float>(value);
@@ -77,37 +86,80 @@ std::vector<std::uint32_t> random_halves(Random& random, std::size_t n, Values v
   return pairs(halves);
 }
 
-std::vector<std::uint32_t> random_weight(Random& random, WeightFormat format, std::size_t rows,
-                                         std::size_t k) {
-  if (format == WeightFormat::kF32) return random_vector(random, rows * k);
-  if (format == WeightFormat::kF16) return random_halves(random, rows * k, Values::kUnit);
-  if (format == WeightFormat::kBF16) {
-    std::vector<std::uint16_t> halves(rows * k);
-    for (auto& half : halves)
-      half = f32_to_bf16(value_of(random, Values::kUnit));
-    return pairs(halves);
-  }
-  const std::size_t group = format == WeightFormat::kQ4 ? 32 : 40;
-  std::vector<std::uint32_t> words(rows * ((k + group - 1) / group) * 4);
-  for (auto& w : words)  // q3 leaves two bits of a word unused: they may be set
-    w = static_cast<std::uint32_t>(random.next());
-  return words;
+namespace {
+
+double plain_size(WeightData data) {
+  return data == WeightData::kLarge ? 60000 : data == WeightData::kTiny ? 0x1p-18 : 1;
 }
 
-std::vector<std::uint32_t> random_scale(Random& random, WeightFormat format, ScaleFormat scale,
-                                        std::size_t rows, std::size_t k) {
-  if (format != WeightFormat::kQ4 && format != WeightFormat::kQ3) return {};
-  const std::size_t group = format == WeightFormat::kQ4 ? 32 : 40;
-  const std::size_t n = rows * ((k + group - 1) / group);
-  std::vector<float> values(n);
-  for (float& value : values) {
-    const std::uint32_t kind = random.below(16);
-    const double size = kind == 0 ? 0 : kind == 1 ? 0x1p-18 : kind == 2 ? 40 : 0.05;
-    value = static_cast<float>(size * random.uniform(-1, 1));
+// Every field of a word the same; the bits that q3 leaves unused are 0.
+std::uint32_t word_of_codes(WeightFormat format, WeightData data, Random& random) {
+  const bool q4 = format == WeightFormat::kQ4;
+  const std::uint32_t ones = q4 ? 0x11111111 : 0x09249249;
+  switch (data) {
+    case WeightData::kTopCode:
+      return ones * (q4 ? 15u : 7u);
+    case WeightData::kBottomCode:
+      return 0;
+    case WeightData::kZeroCode:
+      return ones * (q4 ? 7u : 3u);
+    default:  // q3 leaves two bits of a word unused: they may be set
+      return static_cast<std::uint32_t>(random.next());
+  }
+}
+
+double scale_of(WeightData data, Random& random) {
+  const double unit = random.uniform(-1, 1);
+  const std::uint32_t kind = random.below(16);
+  switch (data) {
+    case WeightData::kPositive:
+      return 0.01 + 0.05 * std::fabs(unit);
+    case WeightData::kNegative:
+      return -0.01 - 0.05 * std::fabs(unit);
+    case WeightData::kZeroScale:
+      return std::copysign(0.0, unit);
+    case WeightData::kDenormalScale:
+    case WeightData::kTiny:
+      return unit * 0x1p-15;
+    case WeightData::kLarge:
+      return unit * 60000;
+    default:
+      return (kind == 0 ? 0 : kind == 1 ? 0x1p-18 : kind == 2 ? 40 : 0.05) * unit;
+  }
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> random_weight(Random& random, WeightFormat format, std::size_t rows,
+                                         std::size_t k, WeightData data) {
+  if (format == WeightFormat::kQ4 || format == WeightFormat::kQ3) {
+    const std::size_t group = format == WeightFormat::kQ4 ? 32 : 40;
+    std::vector<std::uint32_t> words(rows * ((k + group - 1) / group) * 4);
+    for (auto& w : words)
+      w = word_of_codes(format, data, random);
+    return words;
   }
   std::vector<std::uint32_t> words;
   std::vector<std::uint16_t> halves;
-  for (const float value : values) {
+  for (std::size_t i = 0; i < rows * k; i++) {
+    const float value = static_cast<float>(plain_size(data)) * value_of(random, Values::kUnit);
+    if (format == WeightFormat::kF32)
+      words.push_back(word(value));
+    else
+      halves.push_back(format == WeightFormat::kF16 ? f32_to_f16(value) : f32_to_bf16(value));
+  }
+  return format == WeightFormat::kF32 ? words : pairs(halves);
+}
+
+std::vector<std::uint32_t> random_scale(Random& random, WeightFormat format, ScaleFormat scale,
+                                        std::size_t rows, std::size_t k, WeightData data) {
+  if (format != WeightFormat::kQ4 && format != WeightFormat::kQ3) return {};
+  const std::size_t group = format == WeightFormat::kQ4 ? 32 : 40;
+  const std::size_t n = rows * ((k + group - 1) / group);
+  std::vector<std::uint32_t> words;
+  std::vector<std::uint16_t> halves;
+  for (std::size_t i = 0; i < n; i++) {
+    const auto value = static_cast<float>(scale_of(data, random));
     words.push_back(word(value));
     halves.push_back(scale == ScaleFormat::kF16 ? f32_to_f16(value) : f32_to_bf16(value));
   }

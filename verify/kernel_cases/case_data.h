@@ -23,11 +23,14 @@ class Random {
 enum class Values : std::uint8_t {
   kUnit,      // -1 to 1
   kLarge,     // about 2^40
+  kSteep,     // about 2^58: squares near the end of float32
+  kHuge,      // about 2^97: times kLarge weights, sums near the end of float32
   kTiny,      // about 2^-60
   kDenormal,  // below 2^-126
   kMixed,     // magnitudes from 2^-20 to 2^20
   kPositive,  // 0.01 to 1
   kTied,      // few distinct values
+  kZero,
 };
 float value_of(Random& random, Values values);
 
@@ -42,12 +45,26 @@ std::vector<std::uint32_t> random_rows(Random& random, Rows shape, Values values
 std::vector<std::uint32_t> random_vector(Random& random, std::size_t n,
                                          Values values = Values::kUnit);
 
-// Matrices of `rows` rows: any code (15 and 7 too), scales of both signs, some zero or subnormal;
-// codes behind column k are any.
+// What is special about the numbers of a matrix; of codes and scales, but for the two that other
+// formats have as well.
+enum class WeightData : std::uint8_t {
+  kMixed,          // any code (15 and 7 too), scales of both signs, some zero or subnormal
+  kPositive,       // positive scales
+  kNegative,       // negative scales
+  kTopCode,        // every code the highest: 15 or 7, which rtn never makes of positive scales
+  kBottomCode,     // every code 0
+  kZeroCode,       // every code the one that means zero
+  kZeroScale,      // every scale zero, of both signs
+  kDenormalScale,  // scales that are subnormal float16; as small in other formats
+  kLarge,          // values of about 2^16
+  kTiny,           // values that are subnormal float16
+};
+// Matrices of `rows` rows; codes behind column k are any.
 std::vector<std::uint32_t> random_weight(Random& random, WeightFormat format, std::size_t rows,
-                                         std::size_t k);
+                                         std::size_t k, WeightData data = WeightData::kMixed);
 std::vector<std::uint32_t> random_scale(Random& random, WeightFormat format, ScaleFormat scale,
-                                        std::size_t rows, std::size_t k);
+                                        std::size_t rows, std::size_t k,
+                                        WeightData data = WeightData::kMixed);
 std::vector<std::uint32_t> random_halves(Random& random, std::size_t n, Values values);
 
 std::vector<std::uint32_t> states(std::initializer_list<RowState> rows);

@@ -49,6 +49,8 @@ struct AttentionShape {
   float softcap;
   std::vector<RowState> rows;  // token, slot, position
   float size = 1;              // of the queries: larger ones give peaked weights
+  float value_size = 1;        // of the cached values
+  bool core = false;
 };
 
 Instance attention(const std::string& name, const AttentionShape& s) {
@@ -83,6 +85,13 @@ Instance attention(const std::string& name, const AttentionShape& s) {
   for (std::size_t cache = 2; cache < 4; cache++)
     t.buffers[cache] = s.format == 1 ? random_vector(random, cached)
                                      : random_halves(random, cached, Values::kUnit);
+  if (s.value_size != 1)
+    for (auto& pair : t.buffers[3]) {
+      const auto scaled = [&](std::uint32_t half) {
+        return f32_to_f16(f16_to_f32(static_cast<std::uint16_t>(half)) * s.value_size);
+      };
+      pair = scaled(pair & 0xffffu) | std::uint32_t{scaled(pair >> 16)} << 16;
+    }
   t.buffers[4] = random_rows(random, {rows, width, y_stride, 8});
   return t;
 }
@@ -109,10 +118,11 @@ void add_attention_cases(Cases& cases) {
         const std::size_t heads = rows == 1 ? 9 : 3;
         const std::string name = fmt::format(
             "rope/{}{} of {} {} rows", interleaved ? "interleaved " : "", rotary, head_dim, rows);
-        cases.push_back(
-            {name, Kernel::kRope, false, [=, d = std::size_t{head_dim}, r = std::size_t{rotary}] {
-               return rope(name, interleaved, d, r, rows, heads);
-             }});
+        cases.push_back({name, Kernel::kRope, false,
+                         [=, d = std::size_t{head_dim}, r = std::size_t{rotary}] {
+                           return rope(name, interleaved, d, r, rows, heads);
+                         },
+                         "", "", head_dim == 80});
       }
   const RowState idle{123456, kInactive, 99999, 0};
   for (const std::uint32_t format : {0u, 1u}) {
@@ -125,7 +135,8 @@ void add_attention_cases(Cases& cases) {
       cases.push_back({name, Kernel::kKvStore, false,
                        [=, states = rows, c = std::size_t{capacity}, s = std::size_t{sink}] {
                          return kv_store(name, format, 16 + 4 * index, 3, c, s, states);
-                       }});
+                       },
+                       "", "", index != 2});
     }
   }
   const AttentionShape shapes[] = {
@@ -150,13 +161,20 @@ void add_attention_cases(Cases& cases) {
        joined(joined(prompt(2, 10, 3), {idle, {0, 0, 0, 0}}), {{0, 1, 47, 0}, idle})},
       {1, 64, 2, 4, 20, 0, 0, 0, {idle, idle}},
       {0, 64, 1, 2, 1600, 0, 0, 0, prompt(0, 1500, 2)},  // long
+      {0, 128, 2, 6, 70, 0, 0, 0, prompt(0, 64, 5), 1, 1, true},
+      {0, 128, 2, 6, 70, 0, 0, 0, prompt(0, 64, 5), 0, 1, true},         // all weights the same
+      {0, 128, 2, 6, 70, 0, 0, 0, prompt(0, 64, 5), -30, 1, true},       // peaked
+      {0, 128, 2, 6, 70, 0, 0, 0, prompt(0, 64, 5), 1, 60000, true},     // near float16's end
+      {0, 128, 2, 6, 70, 0, 0, 0, prompt(0, 64, 5), 1, 0x1p-18f, true},  // subnormal float16
+      {1, 64, 2, 4, 28, 4, 16, 50, prompt(0, 1000, 6), 1, 1, true},
   };
   std::size_t index = 0;
   for (const AttentionShape& s : shapes) {
     const std::string name =
         fmt::format("attention/{} {} {}of{} #{}", s.format == 0 ? "f16" : "f32", s.head_dim,
                     s.q_heads, s.kv_heads, index++);
-    cases.push_back({name, Kernel::kAttention, false, [=] { return attention(name, s); }});
+    cases.push_back(
+        {name, Kernel::kAttention, false, [=] { return attention(name, s); }, "", "", s.core});
   }
 }
 

@@ -74,15 +74,17 @@ void add_choice_cases(Cases& cases) {
         cases.push_back({name, Kernel::kTopExperts, false,
                          [=, e = std::size_t{experts}, k = std::size_t{count}] {
                            return top_experts(name, e, k, mode, values);
-                         }});
+                         },
+                         "", "", experts == 60});
       }
   for (const std::size_t width : {1u, 5u, 100u, 32003u, 151936u})
     for (const Values values : {Values::kUnit, Values::kTied})
       for (const bool with_nan : {false, true}) {
         const std::string name = fmt::format(
             "argmax/{}{}{}", width, values == Values::kTied ? " tied" : "", with_nan ? " NaN" : "");
-        cases.push_back(
-            {name, Kernel::kArgmax, false, [=] { return argmax(name, width, values, with_nan); }});
+        cases.push_back({name, Kernel::kArgmax, false,
+                         [=] { return argmax(name, width, values, with_nan); }, "", "",
+                         width == 100 || width == 32003});
       }
   for (const std::size_t width : {1u, 7u, 64u, 1000u, 32003u})
     for (const float scale : {1.0f, 25.0f, -0.5f})
@@ -90,18 +92,20 @@ void add_choice_cases(Cases& cases) {
         if (masked && scale < 0) continue;
         const std::string name =
             fmt::format("softmax/{} x {}{}", width, scale, masked ? " masked" : "");
-        cases.push_back(
-            {name, Kernel::kSoftmax, false, [=] { return softmax(name, width, scale, masked); }});
+        cases.push_back({name, Kernel::kSoftmax, false,
+                         [=] { return softmax(name, width, scale, masked); }, "", "",
+                         width == 1000});
       }
   for (const auto& [width, count] :
        {std::pair{64u, 64u}, {65u, 1u}, {5000u, 40u}, {32003u, 64u}, {3u, 2u}})
     for (const Values values : {Values::kUnit, Values::kTied}) {
       const std::string name =
           fmt::format("top_k/{} of {}{}", count, width, values == Values::kTied ? " tied" : "");
-      cases.push_back(
-          {name, Kernel::kTopK, false, [=, w = std::size_t{width}, k = std::size_t{count}] {
-             return top_k(name, w, k, values);
-           }});
+      cases.push_back({name, Kernel::kTopK, false,
+                       [=, w = std::size_t{width}, k = std::size_t{count}] {
+                         return top_k(name, w, k, values);
+                       },
+                       "", "", width == 5000});
     }
 }
 

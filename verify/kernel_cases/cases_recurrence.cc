@@ -56,13 +56,14 @@ void add_recurrence_cases(Cases& cases) {
   for (const std::vector<RowState>& batch : batches()) {
     for (const std::size_t width : {5u, 64u, 600u}) {
       const std::string name = fmt::format("token_shift/{} #{}", width, index);
-      cases.push_back(
-          {name, Kernel::kTokenShift, false, [=] { return token_shift(name, width, batch); }});
+      cases.push_back({name, Kernel::kTokenShift, false,
+                       [=] { return token_shift(name, width, batch); }, "", "", width == 600});
     }
     for (const Kernel kernel : {Kernel::kWkv5, Kernel::kWkv6})
       for (const std::size_t d : {8u, 64u}) {
         const std::string name = fmt::format("{}/{} #{}", info_of(kernel).name, d, index);
-        cases.push_back({name, kernel, false, [=] { return wkv(name, kernel, d, 3, batch); }});
+        cases.push_back(
+            {name, kernel, false, [=] { return wkv(name, kernel, d, 3, batch); }, "", "", d == 64});
       }
     index++;
   }

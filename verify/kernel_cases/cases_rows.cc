@@ -133,6 +133,30 @@ Instance moe_sum(const std::string& name, std::size_t top_k, int residual, std::
   return t;
 }
 
+std::string_view data_name(Values values) {
+  switch (values) {
+    case Values::kLarge:
+      return "large activations";
+    case Values::kSteep:
+      return "squares near the end of float32";
+    case Values::kTiny:
+      return "tiny activations";
+    case Values::kDenormal:
+      return "subnormal activations";
+    case Values::kMixed:
+      return "activations of all magnitudes";
+    case Values::kZero:
+      return "activations of zero";
+    default:
+      return "";
+  }
+}
+
+// Of numbers of 2^40.
+bool overflows(Activation kind) {
+  return kind == Activation::kExp || kind == Activation::kExpNegExp;
+}
+
 }  // namespace
 
 void add_row_cases(Cases& cases) {
@@ -157,22 +181,33 @@ void add_row_cases(Cases& cases) {
       {2, 1, 512, 0, true, true, false, false, true, false, 0, 0, Values::kTiny},
       {2, 1, 512, 1, false, true, true, false, false, false, 0, 0, Values::kDenormal},
       {2, 1, 512, 1, false, true, true, false, false, false, 0, 0, Values::kMixed},
+      {2, 1, 512, 0, false, true, false, false, false, false, 0, 0, Values::kSteep},
+      {2, 1, 512, 1, false, true, true, false, false, false, 0, 0, Values::kSteep},
+      {2, 1, 512, 0, false, true, false, false, false, false, 0, 0, Values::kZero},
+      {2, 1, 512, 1, false, true, true, false, false, false, 0, 0, Values::kZero},
+      {2, 1, 512, 0, false, true, false, false, false, false, 0, 0, Values::kDenormal},
+      {2, 1, 512, 0, false, true, false, false, false, false, 0, 0, Values::kMixed},
   };
   std::size_t index = 0;
   for (const NormShape& s : norms) {
     const std::string name = fmt::format("norm/{} {}x{}x{} #{}", s.kind == 0 ? "rms" : "layer",
                                          s.rows, s.heads, s.width, index++);
-    cases.push_back({name, Kernel::kNorm, false, [=] { return norm(name, s); }});
+    const bool core = s.width == 101 || s.width == 80 || s.width == 512 || s.width == 2048;
+    cases.push_back(
+        {name, Kernel::kNorm, false, [=] { return norm(name, s); }, "", data_name(s.values), core});
   }
   for (std::uint32_t kind = 0; kind <= 10; kind++)
     for (const bool gated : {false, true})
       for (const std::size_t width : {1u, 64u, 333u})
-        for (const Values values : {Values::kUnit, Values::kDenormal}) {
+        for (const Values values : {Values::kUnit, Values::kDenormal, Values::kLarge}) {
           if (values != Values::kUnit && width != 64) continue;
-          const std::string name = fmt::format("activate/{}{} {}{}", kind, gated ? " gated" : "",
-                                               width, values == Values::kUnit ? "" : " denormal");
+          if (values == Values::kLarge && overflows(Activation{kind})) continue;
+          const std::string_view data = data_name(values);
+          const std::string name = fmt::format("activate/{}{} {}{}{}", kind, gated ? " gated" : "",
+                                               width, data.empty() ? "" : " ", data);
           cases.push_back({name, Kernel::kActivate, false,
-                           [=] { return activate(name, kind, gated, width, values); }});
+                           [=] { return activate(name, kind, gated, width, values); }, "", data,
+                           width != 1});
         }
   const CombineForm forms[] = {
       {false, false, false, -1, 64}, {false, false, true, 0, 100}, {false, true, true, -1, 33},
@@ -183,21 +218,22 @@ void add_row_cases(Cases& cases) {
     for (const CombineForm& f : forms) {
       const std::string name = fmt::format("combine/{} #{}", kind, form++);
       if (Combine{kind} == Combine::kSoftcap && f.y_is == 1) continue;  // has no b
-      cases.push_back({name, Kernel::kCombine, false, [=] { return combine(name, kind, f); }});
+      cases.push_back(
+          {name, Kernel::kCombine, false, [=] { return combine(name, kind, f); }, "", "", true});
     }
   }
   for (const std::size_t width : {1u, 3u, 64u, 1000u})
     for (const std::size_t rows : {1u, 5u}) {
       const std::string name = fmt::format("copy/{}x{}", rows, width);
-      cases.push_back(
-          {name, Kernel::kCopy, false, [=] { return copy(name, rows, width, width % 4); }});
+      cases.push_back({name, Kernel::kCopy, false,
+                       [=] { return copy(name, rows, width, width % 4); }, "", "", true});
     }
   for (const std::size_t top_k : {1u, 2u, 8u})
     for (const int residual : {0, 1, 2}) {
       const std::size_t width = top_k == 2 ? 97 : 64;
       const std::string name = fmt::format("moe_sum/{} of {} #{}", top_k, width, residual);
-      cases.push_back(
-          {name, Kernel::kMoeSum, false, [=] { return moe_sum(name, top_k, residual, width); }});
+      cases.push_back({name, Kernel::kMoeSum, false,
+                       [=] { return moe_sum(name, top_k, residual, width); }, "", "", top_k == 2});
     }
 }
 

@@ -12,7 +12,39 @@ struct MatmulShape {
   std::size_t x_gap, x_offset, y_gap, y_offset;
   float scale;
   Values values = Values::kUnit;
+  WeightData data = WeightData::kMixed;
 };
+
+// What the numbers of a case are besides the usual ones.
+struct Data {
+  std::string_view name;
+  WeightData weights;
+  Values values;
+  bool groups_only;
+};
+constexpr Data kData[] = {
+    {"scales of both signs", WeightData::kMixed, Values::kUnit, true},
+    {"positive scales", WeightData::kPositive, Values::kUnit, true},
+    {"negative scales", WeightData::kNegative, Values::kUnit, true},
+    {"the highest code", WeightData::kTopCode, Values::kUnit, true},
+    {"code 0", WeightData::kBottomCode, Values::kUnit, true},
+    {"the code of zero", WeightData::kZeroCode, Values::kUnit, true},
+    {"scales of zero", WeightData::kZeroScale, Values::kUnit, true},
+    {"subnormal scales", WeightData::kDenormalScale, Values::kUnit, true},
+    {"usual numbers", WeightData::kMixed, Values::kUnit, false},
+    {"subnormal weights", WeightData::kTiny, Values::kUnit, false},
+    {"sums beyond float16", WeightData::kMixed, Values::kLarge, false},
+    {"sums near the end of float32", WeightData::kLarge, Values::kHuge, false},
+    {"tiny activations", WeightData::kMixed, Values::kTiny, false},
+    {"subnormal activations", WeightData::kMixed, Values::kDenormal, false},
+    {"activations of zero", WeightData::kMixed, Values::kZero, false},
+};
+bool has_data(const Format& f, const Data& d) {
+  const bool grouped = f.weight == WeightFormat::kQ4 || f.weight == WeightFormat::kQ3;
+  // Of groups "usual numbers" are scales of both signs.
+  return grouped ? d.groups_only || d.weights != WeightData::kMixed || d.values != Values::kUnit
+                 : !d.groups_only;
+}
 
 Instance matmul(const std::string& name, const Format& f, const MatmulShape& s,
                 std::uint64_t front) {
@@ -34,8 +66,8 @@ Instance matmul(const std::string& name, const Format& f, const MatmulShape& s,
              word(s.y_offset),
              word(s.scale)};
   t.buffers[0] = random_rows(random, {s.rows, s.k, x_stride, s.x_offset}, s.values);
-  t.buffers[1] = random_weight(random, f.weight, s.n, s.k);
-  t.buffers[2] = random_scale(random, f.weight, f.scale, s.n, s.k);
+  t.buffers[1] = random_weight(random, f.weight, s.n, s.k, s.data);
+  t.buffers[2] = random_scale(random, f.weight, f.scale, s.n, s.k, s.data);
   if (s.bias) t.buffers[3] = random_vector(random, s.n);
   const Rows y{s.rows, s.n, y_stride, s.y_offset};
   if (s.residual) t.buffers[4] = random_rows(random, y);
@@ -76,7 +108,20 @@ void add_matmul(Cases& cases) {
     for (const MatmulShape& s : shapes) {
       const std::string name =
           fmt::format("matmul/{} {}x{}x{} #{}", f.name, s.rows, s.k, s.n, index++);
-      cases.push_back({name, Kernel::kMatmul, false, [=] { return matmul(name, f, s, 0); }});
+      // Large, and with tails in every direction.
+      const bool core = (s.rows == 1 && s.n == 33) || (s.rows == 33 && s.n == 70);
+      cases.push_back(
+          {name, Kernel::kMatmul, false, [=] { return matmul(name, f, s, 0); }, f.name, "", core});
+    }
+    // One row and several; k is no whole number of groups.
+    for (const Data& d : kData) {
+      if (!has_data(f, d)) continue;
+      for (const std::size_t rows : {1u, 5u}) {
+        const MatmulShape s{rows, 208, 38, false, false, false, 0, 0, 2, 0, 1, d.values, d.weights};
+        const std::string name = fmt::format("matmul/{} {} rows, {}", f.name, rows, d.name);
+        cases.push_back({name, Kernel::kMatmul, false, [=] { return matmul(name, f, s, 0); },
+                         f.name, d.name, true});
+      }
     }
   }
   // Slices behind the 128 MiB that some devices can bind at once.
@@ -84,12 +129,12 @@ void add_matmul(Cases& cases) {
   for (const std::size_t rows : {1u, 40u}) {
     const MatmulShape s{rows, 512, 48, false, false, false, 0, 0, 0, 0, 1};
     const std::string name = fmt::format("matmul/{} {} rows behind 128 MiB", f.name, rows);
-    cases.push_back(
-        {name, Kernel::kMatmul, true, [=] { return matmul(name, f, s, (144u << 20) + 64); }});
+    cases.push_back({name, Kernel::kMatmul, true,
+                     [=] { return matmul(name, f, s, (144u << 20) + 64); }, f.name});
   }
 }
 
-Instance embed(const std::string& name, const Format& f, std::size_t variant) {
+Instance embed(const std::string& name, const Format& f, std::size_t variant, WeightData data) {
   Random random(name);
   Instance t;
   t.kernel = Kernel::kEmbed;
@@ -115,8 +160,8 @@ Instance embed(const std::string& name, const Format& f, std::size_t variant) {
              word(variant % 2 == 0 ? 1.0f : 45.25f),
              word(stride)};
   t.buffers[0] = states(rows);
-  t.buffers[1] = random_weight(random, f.weight, count, width);
-  t.buffers[2] = random_scale(random, f.weight, f.scale, count, width);
+  t.buffers[1] = random_weight(random, f.weight, count, width, data);
+  t.buffers[2] = random_scale(random, f.weight, f.scale, count, width, data);
   t.buffers[3] = random_rows(random, {9, width, stride, 0});
   return t;
 }
@@ -124,6 +169,8 @@ Instance embed(const std::string& name, const Format& f, std::size_t variant) {
 struct MoeShape {
   std::size_t rows, k, n, top_k, experts, begin, count;
   bool bias, per_slot;
+  Values values = Values::kUnit;
+  WeightData data = WeightData::kMixed;
 };
 
 Instance moe_matmul(const std::string& name, const Format& f, const MoeShape& s) {
@@ -143,9 +190,9 @@ Instance moe_matmul(const std::string& name, const Format& f, const MoeShape& s)
              word(x_stride),
              word(s.begin),
              word(s.count)};
-  t.buffers[0] = random_rows(random, {x_rows, s.k, x_stride, 0});
-  t.buffers[1] = random_weight(random, f.weight, s.count * s.n, s.k);
-  t.buffers[2] = random_scale(random, f.weight, f.scale, s.count * s.n, s.k);
+  t.buffers[0] = random_rows(random, {x_rows, s.k, x_stride, 0}, s.values);
+  t.buffers[1] = random_weight(random, f.weight, s.count * s.n, s.k, s.data);
+  t.buffers[2] = random_scale(random, f.weight, f.scale, s.count * s.n, s.k, s.data);
   if (s.bias) t.buffers[3] = random_vector(random, s.count * s.n);
   for (std::size_t slot = 0; slot < slots; slot++)
     t.buffers[4].push_back(random.below(static_cast<std::uint32_t>(s.experts)));
@@ -156,11 +203,17 @@ Instance moe_matmul(const std::string& name, const Format& f, const MoeShape& s)
 }  // namespace
 
 void add_weight_cases(Cases& cases) {
-  for (const Format& f : kFormats)
-    for (std::size_t variant = 0; variant < 6; variant++) {
-      const std::string name = fmt::format("embed/{} #{}", f.name, variant);
-      cases.push_back({name, Kernel::kEmbed, false, [=] { return embed(name, f, variant); }});
-    }
+  for (const Format& f : kFormats) {
+    const auto add = [&](const std::string& name, std::size_t variant, const Data& d, bool core) {
+      cases.push_back({name, Kernel::kEmbed, false,
+                       [=] { return embed(name, f, variant, d.weights); }, f.name, d.name, core});
+    };
+    for (std::size_t variant = 0; variant < 6; variant++)
+      add(fmt::format("embed/{} #{}", f.name, variant), variant, {}, variant == 1 || variant == 2);
+    for (const Data& d : kData)
+      if (has_data(f, d) && d.values == Values::kUnit)
+        add(fmt::format("embed/{}, {}", f.name, d.name), 1, d, true);
+  }
   add_matmul(cases);
   const MoeShape shapes[] = {
       // rows, k, n, top_k, experts, begin, count, bias, per_slot
@@ -170,10 +223,17 @@ void add_weight_cases(Cases& cases) {
   };
   for (const Format& f : kFormats) {
     std::size_t index = 0;
-    for (const MoeShape& s : shapes) {
-      const std::string name = fmt::format("moe_matmul/{} #{}", f.name, index++);
-      cases.push_back({name, Kernel::kMoeMatmul, false, [=] { return moe_matmul(name, f, s); }});
-    }
+    const auto add = [&](const std::string& name, const MoeShape& s, std::string_view data) {
+      const bool core = !data.empty() || (s.per_slot && s.bias);
+      cases.push_back({name, Kernel::kMoeMatmul, false, [=] { return moe_matmul(name, f, s); },
+                       f.name, data, core});
+    };
+    for (const MoeShape& s : shapes)
+      add(fmt::format("moe_matmul/{} #{}", f.name, index++), s, "");
+    for (const Data& d : kData)
+      if (has_data(f, d))
+        add(fmt::format("moe_matmul/{}, {}", f.name, d.name),
+            {3, 208, 22, 2, 4, 0, 4, false, false, d.values, d.weights}, d.name);
   }
 }
 

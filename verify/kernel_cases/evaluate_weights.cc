@@ -92,6 +92,7 @@ void evaluate_matmul(Instance& t) {
   for (std::size_t r = 0; r < rows; r++)
     for (std::size_t i = 0; i < n; i++) {
       const std::size_t at = r * t.size(9) + t.size(10) + i;
+      if (!t.sample(5, at, i, n)) continue;
       const Sum sum = dot(t, r * t.size(7) + t.size(8), i, k);
       const double bias = t.words[4] != 0 ? t.f32(3, i) : 0;
       const double residual = t.words[5] != 0 ? t.f32(4, at) : 0;
@@ -111,6 +112,7 @@ void evaluate_moe_matmul(Instance& t) {
     const std::size_t x_row = t.words[6] != 0 ? slot : slot / top_k;
     for (std::size_t i = 0; i < n; i++) {
       const std::size_t row = (expert - first) * n + i;
+      if (!t.sample(5, slot * n + i, i, n)) continue;
       const Sum sum = dot(t, x_row * t.size(8), row, k);
       const double bias = t.words[4] != 0 ? t.f32(3, row) : 0;
       t.want(5, slot * n + i, sum.value + bias,

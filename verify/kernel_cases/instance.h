@@ -30,6 +30,8 @@ struct Instance {
   // Buffer i is the same slice as buffer same_as[i] < i; itself otherwise.
   std::array<std::size_t, kMaxBuffers> same_as = {0, 1, 2, 3, 4, 5, 6, 7};
   std::uint64_t front = 0;  // bytes of the device's buffer before the slices
+  // Of wide rows only some elements are computed in float64; the others have to be finite.
+  bool sampled = false;
 
   // What evaluate() adds. Elements that are not listed have to keep their bits.
   std::array<std::vector<Wanted>, kMaxBuffers> wanted;
@@ -46,7 +48,21 @@ struct Instance {
   void want(std::size_t i, std::size_t at, double value, double bound) {
     wanted[same_as[i]].push_back({at, value, bound});
   }
+  // Whether element `at` of a row of `width` is computed. The ends are whole, and the rest has
+  // neighbours of every place in groups of up to 64. Asks for a finite one otherwise.
+  bool sample(std::size_t i, std::size_t at, std::size_t place, std::size_t width) {
+    if (!sampled || width <= 512 || place < 64 || place + 64 >= width || place / 64 % 16 == 5)
+      return true;
+    want(i, at, 0, HUGE_VAL);
+    return false;
+  }
 };
+
+// Elements of a row of the outputs: lanes and tails repeat with it.
+std::size_t row_width(const Instance& t);
+
+// What the kernel has to read and write: its slices, of tables and caches what it looks at.
+std::uint64_t bytes_moved(const Instance& t);
 
 // Computes what is wanted, in float64 from the formulas of kernels.h, with the bounds of bounds.h.
 void evaluate(Instance& t);
