@@ -1,72 +1,15 @@
 #include "convert/unit_runner.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 #include "base/error.h"
-#include "convert/elementwise.h"
 #include "quantize/ft_pack.h"
 #include "quantize/lattice.h"
 #include "quantize/lattice_search.h"
 
 namespace mlc {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-// Adds the time of its scope to one stage.
-class Timed {
- public:
-  explicit Timed(double& sum) : sum_(sum), start_(Clock::now()) {}
-  ~Timed() { sum_ += std::chrono::duration<double>(Clock::now() - start_).count(); }
-  Timed(const Timed&) = delete;
-  Timed& operator=(const Timed&) = delete;
-
- private:
-  double& sum_;
-  Clock::time_point start_;
-};
-
-// out[c][r] = in[r][c], in tiles that keep both sides in the first-level cache.
-template <class T>
-void turn(const std::byte* in, std::size_t rows, std::size_t cols, std::byte* out) {
-  constexpr std::size_t kTile = 32;
-  for (std::size_t r0 = 0; r0 < rows; r0 += kTile)
-    for (std::size_t c0 = 0; c0 < cols; c0 += kTile)
-      for (std::size_t c = c0; c < std::min(cols, c0 + kTile); c++)
-        for (std::size_t r = r0; r < std::min(rows, r0 + kTile); r++)
-          std::memcpy(out + (c * rows + r) * sizeof(T), in + (r * cols + c) * sizeof(T), sizeof(T));
-}
-
-void turn_elements(std::size_t size, const std::byte* in, std::size_t rows, std::size_t cols,
-                   std::byte* out) {
-  switch (size) {
-    case 1:
-      return turn<std::uint8_t>(in, rows, cols, out);
-    case 2:
-      return turn<std::uint16_t>(in, rows, cols, out);
-    case 4:
-      return turn<std::uint32_t>(in, rows, cols, out);
-    default:
-      return turn<std::uint64_t>(in, rows, cols, out);
-  }
-}
-
-// Of each row the elements with even indices, then the others.
-void part_columns(std::size_t size, const std::byte* in, std::size_t rows, std::size_t cols,
-                  std::byte* out) {
-  for (std::size_t r = 0; r < rows; r++)
-    for (std::size_t c = 0; c < cols; c++)
-      std::memcpy(out + (r * cols + c % 2 * (cols / 2) + c / 2) * size, in + (r * cols + c) * size,
-                  size);
-}
-
-// Buffers only grow: a fresh allocation per unit would be faulted in page by page each time.
-std::byte* at_least(std::vector<std::byte>& buffer, std::size_t size) {
-  if (buffer.size() < size) buffer.resize(size);
-  return buffer.data();
-}
 
 // Elements whose errors are measured at a time.
 constexpr std::size_t kMeasured = std::size_t{1} << 16;
@@ -82,74 +25,23 @@ bool takes_directly(DType dtype) {
 
 }  // namespace
 
-// Row by row: the rows between would have to be read and decoded for nothing.
-void UnitRunner::read_steps(const SourceTensor& tensor, const RowSegment& segment,
-                            const WorkUnit& unit) {
-  auto cols = static_cast<std::int64_t>(col_count(tensor.shape));
-  std::size_t row_bytes = static_cast<std::size_t>(cols) * size_of(tensor.dtype);
-  for (std::int64_t r = 0; r < unit.rows; r++) {
-    std::int64_t row = segment.src_row + (unit.row + r) * segment.step;
-    std::span<std::byte> out =
-        std::span(source_).subspan(static_cast<std::size_t>(r) * row_bytes, row_bytes);
-    if (tensor.reader)
-      tensor.reader->read(row * cols, cols, out);
-    else
-      checkpoint_.files[tensor.file].file->read(
-          tensor.offset + static_cast<std::uint64_t>(row) * row_bytes, out);
-  }
-}
-
 UnitRunner::Rows UnitRunner::gather(const PlanStep& step, const WorkUnit& unit) {
   const RowSegment& segment = step.transform.segments[unit.segment];
-  const SourceTensor& tensor = checkpoint_.tensors[step.sources[segment.source]];
-  std::size_t size = size_of(tensor.dtype);
-  auto src_cols = static_cast<std::size_t>(col_count(tensor.shape));
-  auto rows = static_cast<std::size_t>(unit.rows);
-  Rows out{.data = nullptr,
-           .dtype = tensor.dtype,
-           .rows = rows,
-           .cols = src_cols,
-           .first = segment.dst_row + unit.row,
-           .lattice = false,
-           .found = lattices_.has(unit.step, segment.source)};
-  {
-    Timed timed(times.read);
-    std::size_t bytes = rows * src_cols * size;
-    auto first = static_cast<std::uint64_t>(segment.src_row + unit.row);
-    at_least(source_, bytes);
-    if (segment.step != 1) {
-      read_steps(tensor, segment, unit);
-    } else if (tensor.reader && options_.keep_lattices && may_keep_lattice(plan_, step, segment)) {
-      lattice_.resize(rows * src_cols / kLatticeGroup);
-      out.lattice = tensor.reader->read_lattice(static_cast<std::int64_t>(first * src_cols),
-                                                static_cast<std::int64_t>(rows * src_cols),
-                                                std::span(source_).first(bytes), lattice_);
-    } else if (tensor.reader)
-      tensor.reader->read(static_cast<std::int64_t>(first * src_cols),
-                          static_cast<std::int64_t>(rows * src_cols),
-                          std::span(source_).first(bytes));
-    else
-      checkpoint_.files[tensor.file].file->read(tensor.offset + first * src_cols * size,
-                                                std::span(source_).first(bytes));
-    out.data = source_.data();
-  }
-  Timed timed(times.transform);
-  if (step.transform.even_columns_first) {
-    part_columns(size, source_.data(), rows, src_cols, at_least(parted_, rows * src_cols * size));
-    out.data = parted_.data();
-  }
-  if (segment.transposed) {
-    turn_elements(size, out.data, rows, src_cols, at_least(turned_, rows * src_cols * size));
-    out.data = turned_.data();
-    std::swap(out.rows, out.cols);
-  }
-  if (step.transform.elementwise != Elementwise::kNone) {
-    DType target = step.quantized ? plan_.quantization->model_dtype : step.records[0].dtype;
-    apply_elementwise(step.transform, out.dtype, target, out.data, out.rows * out.cols, changed_);
-    out.dtype = elementwise_result(step.transform, out.dtype, target);
-    out.data = changed_.data();
-  }
-  return out;
+  DType target = step.quantized ? plan_.quantization->model_dtype : step.records[0].dtype;
+  ReadTimes taken;
+  SegmentReader::Piece piece =
+      reader_.read(step, segment, unit.row, unit.rows,
+                   options_.keep_lattices && may_keep_lattice(plan_, step, segment), taken);
+  piece = reader_.change(step, piece, target, taken);
+  times.read += taken.read;
+  times.transform += taken.transform;
+  return {.data = piece.data,
+          .dtype = piece.dtype,
+          .rows = piece.rows,
+          .cols = piece.cols,
+          .first = segment.dst_row + unit.row,
+          .lattice = piece.lattice,
+          .found = lattices_.has(unit.step, segment.source)};
 }
 
 // Pieces of several segments as one block of rows.
@@ -282,7 +174,7 @@ void UnitRunner::quantize(const PlanStep& step, Rows rows, Result& result) {
     block.q_weight = reinterpret_cast<std::uint32_t*>(at_least(codes_, rows.rows * words * 4));
     block.q_scale = at_least(packed_scales_, rows.rows * groups * scale_size);
     if (rows.lattice)
-      group_quantize_lattice(q, *options_.rule, block, lattice_, options_.quantizer,
+      group_quantize_lattice(q, *options_.rule, block, reader_.lattice(), options_.quantizer,
                              options_.want_error, result.quantized);
     else if (rows.found)
       group_quantize_found_lattice(q, *options_.rule, block, options_.quantizer,

@@ -5,6 +5,7 @@
 
 #include "convert/execute.h"
 #include "convert/found_lattices.h"
+#include "convert/segment_reader.h"
 #include "convert/work.h"
 #include "quantize/fp8_pack.h"
 
@@ -22,7 +23,8 @@ class UnitRunner {
         options_(options),
         store_(store),
         scales_(scales),
-        lattices_(lattices) {}
+        lattices_(lattices),
+        reader_(checkpoint) {}
 
   struct Result {
     std::vector<std::size_t> complete;  // shards whose last byte this unit wrote
@@ -53,7 +55,6 @@ class UnitRunner {
     bool lattice;        // lattice_ holds a scale per 32 elements
     bool found = false;  // one was found in the whole source
   };
-  void read_steps(const SourceTensor& tensor, const RowSegment& segment, const WorkUnit& unit);
   Rows gather(const PlanStep& step, const WorkUnit& unit);
   Rows gather_band(const PlanStep& step, const WorkUnit& unit, CastCounts& counts);
   void to_model_dtype(Rows& rows, CastCounts& counts);
@@ -75,10 +76,7 @@ class UnitRunner {
   const std::vector<float>& scales_;
   const FoundLattices& lattices_;
   Fp8Quantizer fp8_;
-  std::vector<std::byte> source_;
-  std::vector<float> lattice_;
-  std::vector<std::byte> parted_;
-  std::vector<std::byte> turned_;
+  SegmentReader reader_;
   std::vector<std::byte> band_;
   std::vector<std::byte> changed_;
   std::vector<std::byte> cast_;

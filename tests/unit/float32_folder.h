@@ -3,7 +3,6 @@
 // gathered by the plan of convert but not by its executor.
 #pragma once
 
-#include <cstring>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -11,45 +10,13 @@
 #include "base/file.h"
 #include "base/tensor_cache.h"
 #include "convert/convert.h"
-#include "convert/elementwise.h"
-#include "quantize/cast.h"
+#include "convert/source_rows.h"
 
 namespace mlc {
 
-inline std::vector<float> source_floats(const Checkpoint& checkpoint, const SourceTensor& tensor) {
-  std::vector<std::byte> stored(tensor.nbytes);
-  checkpoint.files[tensor.file].file->read(tensor.offset, stored);
-  std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
-  CastCounts counts;
-  cast_elements(tensor.dtype, stored.data(), DType::kF32, values.data(), values.size(), counts);
-  return values;
-}
-
 inline std::vector<float> gathered_floats(const Checkpoint& checkpoint, const PlanStep& step) {
-  const Transform& t = step.transform;
-  auto cols = static_cast<std::size_t>(t.cols);
-  std::vector<float> out(static_cast<std::size_t>(t.rows) * cols);
-  for (const RowSegment& segment : t.segments) {
-    const SourceTensor& tensor = checkpoint.tensors[step.sources[segment.source]];
-    std::vector<float> values = source_floats(checkpoint, tensor);
-    if (t.elementwise != Elementwise::kNone) {
-      std::vector<std::byte> changed;
-      apply_elementwise(t, DType::kF32, DType::kF32, values.data(), values.size(), changed);
-      std::memcpy(values.data(), changed.data(), changed.size());
-    }
-    auto source_cols = static_cast<std::size_t>(col_count(tensor.shape));
-    for (std::int64_t r = 0; r < segment.rows; r++)
-      for (std::size_t c = 0; c < source_cols; c++) {
-        auto row = static_cast<std::size_t>(segment.dst_row + r);
-        std::size_t col = c + static_cast<std::size_t>(segment.dst_col);
-        if (segment.transposed) {
-          row = static_cast<std::size_t>(segment.dst_row) + c;
-          col = static_cast<std::size_t>(r);
-        }
-        auto source_row = static_cast<std::size_t>(segment.src_row + r * segment.step);
-        out[row * cols + col] = values[source_row * source_cols + c];
-      }
-  }
+  std::vector<float> out(static_cast<std::size_t>(step.transform.rows * step.transform.cols));
+  SourceRows(checkpoint).read(step, 0, step.transform.rows, out);
   return out;
 }
 
