@@ -69,30 +69,6 @@ void add_awq(const ParamSpec& spec, const Quantization& q, std::vector<ParamSpec
   }
 }
 
-struct BlockSize {
-  std::int64_t rows;
-  std::int64_t cols;
-};
-
-BlockSize block_size(const ModelConfig& config, const Quantization& q) {
-  const Json* sides = config.fields.find("weight_block_size");
-  std::string where = config.path + ": quantization_config.weight_block_size";
-  if (sides == nullptr || sides->is_null()) {
-    const Json* quantization = config.source.find("quantization_config");
-    if (quantization != nullptr && quantization->is_object())
-      sides = quantization->find("weight_block_size");
-  }
-  if (sides == nullptr || sides->is_null())
-    fail(ExitCode::kUnsupported,
-         "{} is missing: {} keeps checkpoints that are stored as 8-bit floats with a scale per "
-         "block; for others choose another quantization",
-         where, q.name);
-  const std::vector<Json>& items = sides->items(where);
-  if (items.size() != 2 || items[0].as_int(where) < 1 || items[1].as_int(where) < 1)
-    bad_input("{} is {}, expected two positive integers", where, printable(dump_json(*sides), 60));
-  return {items[0].as_int(where), items[1].as_int(where)};
-}
-
 void add_block_scale(const ParamSpec& spec, const Quantization& q, BlockSize block,
                      std::vector<ParamSpec>& out) {
   if (spec.op != Op::kCopy && spec.op != Op::kConcat && spec.op != Op::kStack &&
@@ -137,6 +113,25 @@ bool is_latent_half(const ParamSpec& spec) {
 }
 
 }  // namespace
+
+BlockSize block_size(const ModelConfig& config, const Quantization& q) {
+  const Json* sides = config.fields.find("weight_block_size");
+  std::string where = config.path + ": quantization_config.weight_block_size";
+  if (sides == nullptr || sides->is_null()) {
+    const Json* quantization = config.source.find("quantization_config");
+    if (quantization != nullptr && quantization->is_object())
+      sides = quantization->find("weight_block_size");
+  }
+  if (sides == nullptr || sides->is_null())
+    fail(ExitCode::kUnsupported,
+         "{} is missing: {} keeps checkpoints that are stored as 8-bit floats with a scale per "
+         "block; for others choose another quantization",
+         where, q.name);
+  const std::vector<Json>& items = sides->items(where);
+  if (items.size() != 2 || items[0].as_int(where) < 1 || items[1].as_int(where) < 1)
+    bad_input("{} is {}, expected two positive integers", where, printable(dump_json(*sides), 60));
+  return {items[0].as_int(where), items[1].as_int(where)};
+}
 
 bool keeps_packed(const Quantization& q) {
   return q.kind == QuantKind::kAwq || q.kind == QuantKind::kBlockScale;

@@ -6,6 +6,7 @@
 // params have other names, shapes and sources than the model's own.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "convert/source.h"
@@ -21,6 +22,14 @@ bool keeps_packed(const Quantization& quantization);
 // scheme that quantizes by itself.
 // Error(kUnsupported): the config names no weight_block_size, or a param has no such form.
 std::vector<ParamSpec> scheme_params(const ModelConfig& config, const Quantization& quantization);
+
+// What one scale of a block scale scheme is for: weight_block_size of the config.
+struct BlockSize {
+  std::int64_t rows;
+  std::int64_t cols;
+};
+// Error(kUnsupported): the config names none.
+BlockSize block_size(const ModelConfig& config, const Quantization& quantization);
 
 // Ministral stores one scale for a whole tensor: gives those tensors of the checkpoint the shape
 // that `params` (of scheme_params) have, each scale repeated over the blocks of its own tensor.
