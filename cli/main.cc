@@ -21,8 +21,8 @@ namespace mlc {
 
 std::span<const Command> all_commands() {
   static const std::array kCommands = {
-      kConvertWeight, kGenConfig, kInspect, kRun,  kBench,
-      kDevices,       kTokenize,  kVerify,  kHelp, kCompletion,
+      kConvertWeight, kGenConfig, kInspect, kRun,  kBench,      kDevices,
+      kTokenize,      kVerify,    kDiff,    kHelp, kCompletion,
   };
   return kCommands;
 }

@@ -1,4 +1,4 @@
-// `mlc verify` on the command line.
+// `mlc verify` and `mlc diff` on the command line.
 #pragma once
 
 #include "base/command.h"
@@ -6,5 +6,6 @@
 namespace mlc {
 
 extern const Command kVerify;
+extern const Command kDiff;
 
 }  // namespace mlc

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "verify/diff.h"
 #include "verify/files.h"
 
 namespace mlc {
@@ -15,7 +16,7 @@ std::span<const LevelRow> levels() {
 }
 
 std::span<const std::span<const FindingRule>> finding_tables() {
-  static const std::vector<std::span<const FindingRule>> kTables = {file_rules()};
+  static const std::vector<std::span<const FindingRule>> kTables = {file_rules(), diff_rules()};
   return kTables;
 }
 

@@ -1,0 +1,2 @@
+mkdir a b
+mlc diff a b

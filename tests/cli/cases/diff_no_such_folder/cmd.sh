@@ -1,0 +1,2 @@
+mkdir a
+mlc diff a nowhere
