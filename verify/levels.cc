@@ -4,6 +4,7 @@
 
 #include "verify/diff.h"
 #include "verify/files.h"
+#include "verify/params.h"
 
 namespace mlc {
 
@@ -11,12 +12,19 @@ std::span<const LevelRow> levels() {
   static const std::vector<LevelRow> kRows = {
       {Level::kFile, "files", "shards, index, JSON and tokenizer files, byte for byte",
        verify_files, false},
+      {Level::kParam, "params", "config, params, tokenizer and conversation template agree",
+       verify_params, false},
   };
   return kRows;
 }
 
 std::span<const std::span<const FindingRule>> finding_tables() {
-  static const std::vector<std::span<const FindingRule>> kTables = {file_rules(), diff_rules()};
+  // One a line: each is another level's.
+  static const std::vector<std::span<const FindingRule>> kTables = {
+      file_rules(),   //
+      param_rules(),  //
+      diff_rules(),   //
+  };
   return kTables;
 }
 
