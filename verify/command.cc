@@ -72,6 +72,9 @@ RunCommand setup(CLI::App& app) {
   app.add_option("--thresholds", arguments->thresholds_file, "JSON file of such bounds")
       ->type_name("PATH");
   add_device_options(app, options.device);
+  app.add_option("--html", arguments->files.html,
+                 "write a page with charts, which needs nothing but a browser")
+      ->type_name("FILE");
   app.add_option("--summary", arguments->files.summary,
                  "write a summary in Markdown, for the log of a CI job; -: to standard output, in "
                  "place of the text")

@@ -19,6 +19,9 @@ Json report_json(const VerifyReport& report);
 // Tables as GitHub and GitLab show them; at most the first 50 findings.
 std::string report_markdown(const VerifyReport& report);
 
+// A page for browsers, complete in itself; the JSON report is the text of its element "report".
+std::string report_html(const VerifyReport& report);
+
 // "not right: 3 errors, 1 warning".
 std::string verdict_text(const VerifyReport& report);
 

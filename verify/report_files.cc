@@ -42,6 +42,7 @@ void give_report(const VerifyReport& report, const ReportFiles& files,
   print(files.json                   ? dump_json(report_json(report), 2) + "\n"
         : files.summary_is_printed() ? report_markdown(report)
                                      : report_text(report));
+  if (!files.html.empty()) write_file_atomically(files.html, report_html(report));
   if (!files.summary.empty() && !files.summary_is_printed())
     write_file_atomically(files.summary, report_markdown(report));
 }

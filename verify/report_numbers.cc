@@ -86,6 +86,7 @@ Json divergence_json(const Divergence& d) {
     curve.push(number(kl));
   return Json::object()
       .set("positions", d.positions)
+      .set("nonfinite_positions", d.nonfinite_positions)
       .set("max_logit_error", number(d.max_logit_error))
       .set("mean_logit_error", number(d.mean_logit_error))
       .set("logit_range", number(d.logit_range))
@@ -157,7 +158,11 @@ Json result_json(const ModelResult& model) {
   for (const LayerNumbers& layer : model.layers)
     layers.push(Json::object()
                     .set("label", layer.label)
-                    .set("relative_error", number(layer.relative_error)));
+                    .set("kernel", layer.kernel)
+                    .set("variant", layer.variant)
+                    .set("relative_error", number(layer.relative_error))
+                    .set("own_error", number(layer.own_error))
+                    .set("nonfinite", layer.nonfinite));
   return Json::object()
       .set("device", model.device)
       .set("reference", model.reference)

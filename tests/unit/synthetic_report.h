@@ -65,7 +65,7 @@ inline void add_synthetic_weights(VerifyReport& report, std::int64_t layers) {
   }
   w.params.push_back(synthetic_param(-1, "model.norm.weight", false, 1e-8));
   w.params.push_back(synthetic_param(-1, "lm_head", true, 6e-3));
-  // One outlier, one that is equal to the source, one that is damaged.
+  // One outlier, which a finding names, one that is equal to the source, one that is damaged.
   w.params[1 + 3].relative_mse = 0.3;
   w.params[1 + 3].snr_db = 5.2;
   w.params[1 + 4].relative_mse = 0;
@@ -125,6 +125,7 @@ inline void fill_synthetic_report(VerifyReport& report, std::int64_t layers) {
   report.skipped = {{Level::kModel, "the files are damaged"}};
   report.findings.add(kSyntheticRules[0], "params_shard_0.bin", "1 byte", "2 bytes");
   report.findings.add(kSyntheticRules[1], kHostileText, kHostileText, kHostileText);
+  report.findings.add(kSyntheticRules[1], "model.layers.0.mlp.down_proj", "0.3", "at most 0.04");
   report.findings.add(kSyntheticRules[2], "a place");
   report.findings.order();
   report.files = FilesResult{9, 2, 123456789, 0.25};
@@ -137,7 +138,11 @@ inline void fill_synthetic_report(VerifyReport& report, std::int64_t layers) {
   m.text = "held_out.txt, 2,048 tokens";
   m.device_error = synthetic_divergence(2e-9, 256);
   m.quantization_error = synthetic_divergence(0.0137, 256);
-  m.layers = {{"layer 0 self_attn.qkv_proj", 1e-6}, {"layer 0 mlp.down_proj", 0.4}};
+  m.layers.resize(2);
+  m.layers[0] = {"layer 0 self_attn.qkv_proj", "matmul", "matmul_rows", 1e-6, 1e-6, false};
+  m.layers[1] = {"layer 0 mlp.down_proj", "matmul", "matmul_lanes", 0.4, 0.02, false};
+  for (std::int64_t i = 0; layers > 40 && i < layers; i++)
+    m.layers.push_back({"layer " + std::to_string(i) + " norm", "norm", "norm", 0.5, 1e-6, i == 7});
   m.seconds = 12;
   report.reference = ReferenceResult{"mlc-reference.json", 4, 160, 1e-5, 16};
   report.seconds = 17.5;

@@ -91,7 +91,7 @@ TEST(VerifyMarkdown, HasATableOfFindingsThatNoTextBreaks) {
   fill_synthetic_report(report, 1);
   report.findings.add(kSyntheticRules[1], "a|b", "`", "``x``");
   std::string text = report_markdown(report);
-  EXPECT_THAT(text, HasSubstr("## mlc verify: not right: 1 error, 2 warnings\n"));
+  EXPECT_THAT(text, HasSubstr("## mlc verify: not right: 1 error, 3 warnings\n"));
   EXPECT_THAT(text, HasSubstr("| error **F98** broken | `params_shard_0.bin` | a thing is broken |"
                               " `1 byte` | `2 bytes` | mend it |\n"));
   EXPECT_THAT(text, HasSubstr("| `a\\|b` | a param lost more than the same one elsewhere | "
