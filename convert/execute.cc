@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/parallel.h"
 #include "convert/found_lattices.h"
+#include "convert/largest_values.h"
 #include "convert/memory_gate.h"
 #include "convert/unit_runner.h"
 #include "convert/work.h"
@@ -42,6 +43,7 @@ class Execution {
         reporter_(reporter),
         work_(cut_into_units(plan, checkpoint, block_bytes(options.threads, options.max_memory))),
         gate_(options.max_memory > kFixedMemory ? options.max_memory - kFixedMemory : 0),
+        scan_{plan, checkpoint, options, store, gate_},
         lattices_(plan) {
     unhashed_ = store_.count() - store_.done_count();
     // A shard of params without elements: no unit completes it.
@@ -51,14 +53,13 @@ class Execution {
 
   ExecuteResult run() {
     // Before finished units are dropped: what is found must not depend on what is done.
-    if (options_.keep_lattices)
-      times_ += find_lattices({plan_, checkpoint_, options_, store_, gate_}, work_.units, lattices_,
-                              reporter_);
+    if (options_.keep_lattices) times_ += find_lattices(scan_, work_.units, lattices_, reporter_);
     drop_finished_units();
     quantized_.resize(work_.units.size());
     cast_.resize(work_.units.size());
     errors_.resize(work_.units.size());
-    scan();
+    std::vector<MaxAbs> largest = find_largest_values(scan_, work_.units, times_, reporter_);
+    scales_ = whole_scales(largest, *options_.rule);
     // Every scale of a whole param is known from here on.
     reporter_.begin("convert", pending_bytes());
     parallel_for(options_.threads, options_.threads, [&](std::size_t, unsigned) { worker(); });
@@ -117,42 +118,6 @@ class Execution {
     for (const WorkUnit& unit : work_.units)
       sum += unit_bytes(unit);
     return sum;
-  }
-
-  // A scale of a whole param needs all its elements, and the param may be larger than memory: its
-  // sources are read twice.
-  void scan() {
-    if (!plan_.quantization->scaled) return;
-    std::vector<std::size_t> units;
-    std::uint64_t bytes = 0;
-    for (std::size_t u = 0; u < work_.units.size(); u++) {
-      if (plan_.steps[work_.units[u].step].packer != Packer::kFp8) continue;
-      units.push_back(u);
-      bytes += unit_bytes(work_.units[u]);
-    }
-    reporter_.begin("scan", bytes);
-    std::vector<MaxAbs> parts(units.size());
-    std::atomic<std::size_t> next = 0;
-    parallel_for(options_.threads, options_.threads, [&](std::size_t, unsigned) {
-      UnitRunner runner(plan_, checkpoint_, options_, store_, scales_, lattices_);
-      for (std::size_t i = next.fetch_add(1); i < units.size(); i = next.fetch_add(1)) {
-        throw_if_cancelled();
-        const WorkUnit& unit = work_.units[units[i]];
-        GatePass pass(gate_, unit_memory(plan_, checkpoint_, unit));
-        parts[i] = runner.scan(unit);
-        reporter_.advance(unit_bytes(unit));
-      }
-      std::lock_guard lock(mutex_);
-      times_ += runner.times;
-    });
-    reporter_.end();
-    // In the order of rows: units are, within a step.
-    std::vector<MaxAbs> whole(plan_.steps.size());
-    for (std::size_t i = 0; i < units.size(); i++)
-      whole[work_.units[units[i]].step].append(parts[i]);
-    scales_.resize(plan_.steps.size());
-    for (std::size_t s = 0; s < whole.size(); s++)
-      scales_[s] = fp8_scale(whole[s], *options_.rule);
   }
 
   void worker() {
@@ -240,6 +205,7 @@ class Execution {
   WorkList work_;
   std::vector<float> scales_;  // by step
   MemoryGate gate_;
+  SourceScan scan_;
   FoundLattices lattices_;
   std::vector<QuantCounts> quantized_;
   std::vector<CastCounts> cast_;

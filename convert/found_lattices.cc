@@ -28,27 +28,7 @@ struct Candidate {
   bool on_lattice = true;
 };
 
-// Runs `work(runner, i)` for all i < n on all threads, and returns the time that stages took.
-template <class Work>
-StageTimes on_all_threads(const LatticeScan& scan, std::size_t n, Work work) {
-  std::atomic<std::size_t> next = 0;
-  std::mutex mutex;
-  StageTimes times;
-  const std::vector<float> no_scales;
-  const FoundLattices none(scan.plan);
-  parallel_for(scan.options.threads, scan.options.threads, [&](std::size_t, unsigned) {
-    UnitRunner runner(scan.plan, scan.checkpoint, scan.options, scan.store, no_scales, none);
-    for (std::size_t i = next.fetch_add(1); i < n; i = next.fetch_add(1)) {
-      throw_if_cancelled();
-      work(runner, i);
-    }
-    std::lock_guard lock(mutex);
-    times += runner.times;
-  });
-  return times;
-}
-
-std::vector<Candidate> candidates(const LatticeScan& scan, const std::vector<WorkUnit>& units) {
+std::vector<Candidate> candidates(const SourceScan& scan, const std::vector<WorkUnit>& units) {
   std::vector<Candidate> list;
   std::size_t of_step = 0;  // index in `list` of the first of the step
   for (std::size_t u = 0; u < units.size(); u++) {
@@ -70,7 +50,7 @@ std::vector<Candidate> candidates(const LatticeScan& scan, const std::vector<Wor
   std::erase_if(list, [&](const Candidate& c) {
     const std::vector<PlanRecord>& records = scan.plan.steps[c.step].records;
     return std::all_of(records.begin(), records.end(),
-                       [&](const PlanRecord& r) { return scan.store.is_done(r.shard); });
+                       [&](const PlanRecord& r) { return scan.sink.is_done(r.shard); });
   });
   return list;
 }
@@ -98,6 +78,25 @@ bool samples_on_lattice(UnitRunner& runner, const Candidate& c,
 
 }  // namespace
 
+StageTimes on_all_threads(const SourceScan& scan, std::size_t n,
+                          const std::function<void(UnitRunner& runner, std::size_t i)>& work) {
+  std::atomic<std::size_t> next = 0;
+  std::mutex mutex;
+  StageTimes times;
+  const std::vector<float> no_scales;
+  const FoundLattices none(scan.plan);
+  parallel_for(scan.options.threads, scan.options.threads, [&](std::size_t, unsigned) {
+    UnitRunner runner(scan.plan, scan.checkpoint, scan.options, scan.sink, no_scales, none);
+    for (std::size_t i = next.fetch_add(1); i < n; i = next.fetch_add(1)) {
+      throw_if_cancelled();
+      work(runner, i);
+    }
+    std::lock_guard lock(mutex);
+    times += runner.times;
+  });
+  return times;
+}
+
 bool may_keep_lattice(const Plan& plan, const PlanStep& step, const RowSegment& segment) {
   return step.packer == Packer::kGroup && holds_lattice(*plan.quantization) &&
          !segment.transposed && !step.transform.side_by_side &&
@@ -106,7 +105,7 @@ bool may_keep_lattice(const Plan& plan, const PlanStep& step, const RowSegment& 
          step.transform.elementwise == Elementwise::kNone;
 }
 
-StageTimes find_lattices(const LatticeScan& scan, const std::vector<WorkUnit>& units,
+StageTimes find_lattices(const SourceScan& scan, const std::vector<WorkUnit>& units,
                          FoundLattices& lattices, Reporter& reporter) {
   std::vector<Candidate> list = candidates(scan, units);
   StageTimes times = on_all_threads(scan, list.size(), [&](UnitRunner& runner, std::size_t i) {

@@ -6,10 +6,12 @@
 // they leave is read to its end.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "convert/execute.h"
 #include "convert/memory_gate.h"
+#include "convert/sink.h"
 #include "convert/work.h"
 
 namespace mlc {
@@ -39,15 +41,22 @@ class FoundLattices {
 // Rows that arrive as they are stored, in whole groups, for a scheme that has lattices.
 bool may_keep_lattice(const Plan& plan, const PlanStep& step, const RowSegment& segment);
 
-struct LatticeScan {
+class UnitRunner;
+
+// What passes over the sources before the conversion need.
+struct SourceScan {
   const Plan& plan;
   const Checkpoint& checkpoint;
   const ExecuteOptions& options;
-  ShardStore& store;
+  Sink& sink;
   MemoryGate& gate;
 };
+// Runs `work(runner, i)` for all i < n on all threads, and returns the time that stages took.
+StageTimes on_all_threads(const SourceScan& scan, std::size_t n,
+                          const std::function<void(UnitRunner& runner, std::size_t i)>& work);
+
 // Adds to `lattices`. `units`: of the whole plan, in its order.
-StageTimes find_lattices(const LatticeScan& scan, const std::vector<WorkUnit>& units,
+StageTimes find_lattices(const SourceScan& scan, const std::vector<WorkUnit>& units,
                          FoundLattices& lattices, Reporter& reporter);
 
 }  // namespace mlc

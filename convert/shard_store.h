@@ -17,10 +17,11 @@
 
 #include "base/file.h"
 #include "base/output_folder.h"
+#include "convert/sink.h"
 
 namespace mlc {
 
-class ShardStore {
+class ShardStore : public Sink {
  public:
   // `plan_id` identifies plan, options and sources; `resume`: keep what an earlier run finished.
   ShardStore(OutputFolder& folder, const std::vector<std::uint64_t>& sizes, std::string plan_id,
@@ -32,16 +33,16 @@ class ShardStore {
 
   std::size_t count() const { return sizes_.size(); }
   std::uint64_t size(std::size_t shard) const { return sizes_[shard]; }
-  bool is_done(std::size_t shard) const { return done_[shard].has_value(); }
+  bool is_done(std::size_t shard) const override { return done_[shard].has_value(); }
   std::size_t done_count() const;
   const std::string& md5(std::size_t shard) const { return *done_[shard]; }
 
   // Thread-safe. Writes into an unfinished shard; true when this write was the shard's last missing
   // one, and the caller now has to hash it.
-  bool write(std::size_t shard, std::uint64_t offset, std::span<const std::byte> data);
+  bool write(std::size_t shard, std::uint64_t offset, std::span<const std::byte> data) override;
   // The same for `count` runs of `run` bytes that lie `stride` bytes apart in the shard.
   bool write_runs(std::size_t shard, std::uint64_t offset, std::uint64_t stride,
-                  std::span<const std::byte> data, std::size_t run);
+                  std::span<const std::byte> data, std::size_t run) override;
   // A complete shard's file, for reading back.
   std::shared_ptr<OutputFile> complete_file(std::size_t shard);
   // The shard is hashed: note it, and sync the oldest once many wait.

@@ -275,12 +275,12 @@ void UnitRunner::write(const PlanRecord& record, const Rows& rows, const PlanSte
   if (step.packed_kn) {
     // [rows, per_row] becomes per_row runs of `rows` elements, each inside a line of all rows.
     turn_elements(element, data, rows.rows, per_row, at_least(columns_, bytes));
-    complete = store_.write_runs(record.shard, record.offset + first * element,
-                                 static_cast<std::uint64_t>(step.transform.rows) * element,
-                                 std::span(columns_).first(bytes), rows.rows * element);
+    complete = sink_.write_runs(record.shard, record.offset + first * element,
+                                static_cast<std::uint64_t>(step.transform.rows) * element,
+                                std::span(columns_).first(bytes), rows.rows * element);
   } else {
-    complete = store_.write(record.shard, record.offset + first * per_row * element,
-                            std::span(data, bytes));
+    complete = sink_.write(record.shard, record.offset + first * per_row * element,
+                           std::span(data, bytes));
   }
   if (complete) result.complete.push_back(record.shard);
 }

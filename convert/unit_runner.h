@@ -6,6 +6,7 @@
 #include "convert/execute.h"
 #include "convert/found_lattices.h"
 #include "convert/segment_reader.h"
+#include "convert/sink.h"
 #include "convert/work.h"
 #include "quantize/fp8_pack.h"
 
@@ -17,11 +18,11 @@ class UnitRunner {
   // `scales`: of each step whose scale is one number for the whole param; made of scan()'s results
   // before run() is called. `lattices`: likewise, of has_hidden_lattice()'s.
   UnitRunner(const Plan& plan, const Checkpoint& checkpoint, const ExecuteOptions& options,
-             ShardStore& store, const std::vector<float>& scales, const FoundLattices& lattices)
+             Sink& sink, const std::vector<float>& scales, const FoundLattices& lattices)
       : plan_(plan),
         checkpoint_(checkpoint),
         options_(options),
-        store_(store),
+        sink_(sink),
         scales_(scales),
         lattices_(lattices),
         reader_(checkpoint) {}
@@ -72,7 +73,7 @@ class UnitRunner {
   const Plan& plan_;
   const Checkpoint& checkpoint_;
   const ExecuteOptions& options_;
-  ShardStore& store_;
+  Sink& sink_;
   const std::vector<float>& scales_;
   const FoundLattices& lattices_;
   Fp8Quantizer fp8_;
