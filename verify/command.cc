@@ -58,6 +58,11 @@ RunCommand setup(CLI::App& app) {
                            ->type_name("FOLDER");
   app.add_option("--source", options.source, "the checkpoint that it was made from")
       ->type_name("PATH");
+  app.add_flag("--recompute{mlc-2026}", options.recompute,
+               "prove that the weights have the bits of this numeric rule; needs --source")
+      ->type_name("RULE");
+  app.add_option("--recompute-method", options.recompute_method, "and of this method")
+      ->type_name("METHOD");
   std::vector<std::string> names = {"all"};
   for (const LevelRow& row : levels())
     names.emplace_back(row.name);

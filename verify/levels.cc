@@ -5,6 +5,7 @@
 #include "verify/diff.h"
 #include "verify/files.h"
 #include "verify/params.h"
+#include "verify/weights.h"
 
 namespace mlc {
 
@@ -14,6 +15,8 @@ std::span<const LevelRow> levels() {
        verify_files, false},
       {Level::kParam, "params", "config, params, tokenizer and conversation template agree",
        verify_params, false},
+      {Level::kWeight, "weights", "values of the params, alone and beside their source",
+       verify_weights, true},
   };
   return kRows;
 }
@@ -21,9 +24,10 @@ std::span<const LevelRow> levels() {
 std::span<const std::span<const FindingRule>> finding_tables() {
   // One a line: each is another level's.
   static const std::vector<std::span<const FindingRule>> kTables = {
-      file_rules(),   //
-      param_rules(),  //
-      diff_rules(),   //
+      file_rules(),    //
+      param_rules(),   //
+      weight_rules(),  //
+      diff_rules(),    //
   };
   return kTables;
 }
