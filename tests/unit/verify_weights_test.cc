@@ -232,8 +232,10 @@ TEST_F(VerifyWeights, LayersOfAnotherCheckpointAreFound) {
     if (record.name.starts_with("model.layers.2.") || record.name.starts_with("model.layers.3."))
       others[record.name] = bytes_of(record.name);
   make_clean("q4f16_1");
-  for (const auto& [name, bytes] : others)
-    change(name, [&](std::span<char> to) { std::copy(bytes.begin(), bytes.end(), to.begin()); });
+  for (const auto& other : others)
+    change(other.first, [&](std::span<char> to) {
+      std::copy(other.second.begin(), other.second.end(), to.begin());
+    });
   expect_found(false, {});
   VerifyReport report;
   verify(true, report);
