@@ -98,11 +98,15 @@ class Device {
   std::chrono::seconds timeout_{60};
 };
 
+struct KernelModules;  // kernels/kernel_modules.h
+
 struct DeviceOptions {
   std::string device = "auto";  // auto, vulkan[:N], opencl[:N], cpu, cpu-reference
   unsigned threads = 0;         // of the CPU device; 0: all
   bool validation = false;      // Vulkan: with the validation layers; their messages are errors
   std::string cache_folder;     // of compiled pipelines; empty: none
+  // Of Vulkan and OpenCL, in place of the program's own; null: those. The CPU's are functions.
+  std::shared_ptr<const KernelModules> kernels = {};
 };
 
 // auto: a GPU over Vulkan, then over OpenCL, then the CPU. Error(kUnsupported) names what is

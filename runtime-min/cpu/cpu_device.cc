@@ -18,25 +18,13 @@ namespace {
 // Slices begin where lines of the processor's cache do.
 constexpr std::uint64_t kSliceAlignment = 64;
 
-// Which version of a kernel runs a dispatch.
-struct Choice {
-  const CpuKernel* kernel;
-  std::string_view variant;
-};
-using Choose = Choice (*)(const Dispatch&);
-
-Choice choose_reference(const Dispatch& dispatch) {
+CpuChoice choose_reference(const Dispatch& dispatch) {
   return {&reference_kernel(dispatch.kernel), "reference"};
-}
-
-Choice choose_fast(const Dispatch& dispatch) {
-  if (const FastKernel* fast = fast_kernel(dispatch)) return {fast->kernel, fast->variant};
-  return choose_reference(dispatch);
 }
 
 class CpuDevice : public Device {
  public:
-  CpuDevice(DeviceInfo info, unsigned threads, Choose choose)
+  CpuDevice(DeviceInfo info, unsigned threads, ChooseCpuKernel choose)
       : info_(std::move(info)), choose_(choose), pool_(threads) {}
 
   const DeviceInfo& info() const override { return info_; }
@@ -110,7 +98,7 @@ class CpuDevice : public Device {
   }
 
   DeviceInfo info_;
-  Choose choose_;
+  ChooseCpuKernel choose_;
   CpuPool pool_;
 };
 
@@ -152,9 +140,17 @@ std::unique_ptr<Device> open_cpu_reference(const DeviceOptions& options) {
   return std::make_unique<CpuDevice>(std::move(info), threads_of(options), choose_reference);
 }
 
+CpuChoice choose_fast_kernel(const Dispatch& dispatch) {
+  if (const FastKernel* fast = fast_kernel(dispatch)) return {fast->kernel, fast->variant};
+  return choose_reference(dispatch);
+}
+
+std::unique_ptr<Device> open_cpu_as(ChooseCpuKernel choose, const DeviceOptions& options) {
+  return std::make_unique<CpuDevice>(fast_info(threads_of(options)), threads_of(options), choose);
+}
+
 std::unique_ptr<Device> open_cpu(const DeviceOptions& options) {
-  return std::make_unique<CpuDevice>(fast_info(threads_of(options)), threads_of(options),
-                                     choose_fast);
+  return open_cpu_as(choose_fast_kernel, options);
 }
 
 FoundDevice describe_cpu() { return {"cpu", with_threads(cpu_info(), default_threads())}; }

@@ -38,18 +38,19 @@ std::string printable_log(std::string_view log) {
 }  // namespace
 
 OpenClCompiler::OpenClCompiler(cl_context context, const OpenClDeviceEntry& device,
-                               std::string cache_folder)
+                               const DeviceOptions& options)
     : context_(context),
       device_(device.id),
       identity_(device.identity),
       options_(device.options),
-      cache_folder_(std::move(cache_folder)) {}
+      cache_folder_(options.cache_folder),
+      kernels_(options.kernels) {}
 
 cl_program OpenClCompiler::program(const OpenClVariant& variant, const Words& words) {
   const std::string options = options_ + opencl_options(variant, words);
   ClProgram& kept = programs_[fmt::format("{} {}", variant.file, options)];
   if (kept == nullptr)
-    kept = build(std::string(variant.name), opencl_source(variant.file), options);
+    kept = build(std::string(variant.name), opencl_source(variant.file, kernels_.get()), options);
   return kept.get();
 }
 

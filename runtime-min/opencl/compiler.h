@@ -11,8 +11,9 @@ namespace mlc {
 
 class OpenClCompiler {
  public:
-  // `context` and `device` stay the caller's. An empty folder: no cache on disk.
-  OpenClCompiler(cl_context context, const OpenClDeviceEntry& device, std::string cache_folder);
+  // `context` and `device` stay the caller's. Of `options`: the kernels, and the folder of the
+  // cache on disk.
+  OpenClCompiler(cl_context context, const OpenClDeviceEntry& device, const DeviceOptions& options);
 
   // Compiled once for each variant and constants. Error(kUnsupported) with the driver's
   // log.
@@ -29,6 +30,7 @@ class OpenClCompiler {
   std::string identity_;
   std::string options_;
   std::string cache_folder_;
+  std::shared_ptr<const KernelModules> kernels_;
   std::map<std::string, ClProgram> programs_;
 };
 

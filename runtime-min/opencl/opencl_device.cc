@@ -33,7 +33,7 @@ class OpenClDevice : public Device {
         class_(device_class),
         context_(make_context(entry_)),
         queue_(context_.get(), entry_.id, false),
-        compiler_(context_.get(), entry_, options.cache_folder) {}
+        compiler_(context_.get(), entry_, options) {}
 
   const DeviceInfo& info() const override { return entry_.info; }
 

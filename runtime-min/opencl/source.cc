@@ -1,34 +1,26 @@
 #include "runtime-min/opencl/source.h"
 
 #include <algorithm>
-#include <array>
-#include <utility>
 
 #include "base/error.h"
 
 namespace mlc {
 namespace {
 
-using Text = std::pair<std::string_view, std::string_view>;
-constexpr auto kTexts = std::to_array<Text>({
-#include "opencl_sources.inc"
-});
+// Files within files, at most.
+constexpr int kMostNested = 8;
 
-std::string_view text_of(std::string_view file) {
-  const auto* found =
-      std::find_if(kTexts.begin(), kTexts.end(), [&](const Text& t) { return t.first == file; });
-  if (found == kTexts.end()) fail(ExitCode::kBug, "opencl: no source {}", file);
-  return found->second;
-}
-
-void append(std::string& out, std::string_view text) {
+void append(std::string& out, const KernelModules* modules, std::string_view file, int nested) {
+  if (nested > kMostNested)
+    fail(ExitCode::kUnsupported, "opencl: {} is included from within itself", printable(file));
+  std::string_view text = opencl_text(modules, file);
   constexpr std::string_view kInclude = "#include \"";
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
     const std::string_view line = text.substr(0, end);
     if (line.rfind(kInclude, 0) == 0) {
       const std::string_view rest = line.substr(kInclude.size());
-      append(out, text_of(rest.substr(0, rest.find('"'))));
+      append(out, modules, rest.substr(0, rest.find('"')), nested + 1);
     } else {
       out += line;
     }
@@ -38,10 +30,10 @@ void append(std::string& out, std::string_view text) {
 
 }  // namespace
 
-std::string opencl_source(std::string_view name) {
+std::string opencl_source(std::string_view name, const KernelModules* modules) {
   std::string source;
-  append(source, text_of("prelude.clh"));
-  append(source, text_of(fmt::format("{}.cl", name)));
+  append(source, modules, "prelude.clh", 0);
+  append(source, modules, fmt::format("{}.cl", name), 0);
   return source;
 }
 

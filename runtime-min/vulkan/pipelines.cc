@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "runtime-min/vulkan/shaders.h"
+#include "runtime-min/kernels/kernel_modules.h"
 
 namespace mlc {
 namespace {
@@ -33,15 +33,10 @@ std::string cache_path(const std::string& folder, const VkPhysicalDeviceProperti
 
 }  // namespace
 
-const Shader* find_shader(std::string_view name) {
-  const auto found = std::lower_bound(
-      kShaders.begin(), kShaders.end(), name,
-      [](const Shader& shader, std::string_view wanted) { return shader.name < wanted; });
-  return found != kShaders.end() && found->name == name ? &*found : nullptr;
-}
-
-Pipelines::Pipelines(VulkanContext& context, const std::string& folder)
-    : context_(context), path_(cache_path(folder, context.physical().properties)) {
+Pipelines::Pipelines(VulkanContext& context, const DeviceOptions& options)
+    : context_(context),
+      kernels_(options.kernels),
+      path_(cache_path(options.cache_folder, context.physical().properties)) {
   open_cache();
 }
 
@@ -142,16 +137,15 @@ const Pipelines::Layout& Pipelines::layout_of(const Variant& variant) {
 VkShaderModule Pipelines::module_of(std::string_view shader) {
   const auto found = modules_.find(shader);
   if (found != modules_.end()) return found->second;
-  const Shader* code = find_shader(shader);
-  if (code == nullptr) fail(ExitCode::kBug, "vulkan: no shader \"{}\"", shader);
+  const std::span<const std::uint32_t> code = spirv_module(kernels_.get(), shader);
   VkShaderModuleCreateInfo create = {};
   create.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO;
-  create.codeSize = code->words.size_bytes();
-  create.pCode = code->words.data();
+  create.codeSize = code.size_bytes();
+  create.pCode = code.data();
   VkShaderModule module = VK_NULL_HANDLE;
   check(context_.vk().vkCreateShaderModule(context_.device(), &create, nullptr, &module),
         "shader module");
-  return modules_.emplace(code->name, module).first->second;
+  return modules_.emplace(shader, module).first->second;
 }
 
 Pipelines::Pipeline Pipelines::get(const Variant& variant, const Launch& launch,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,9 @@ namespace mlc {
 
 class Pipelines {
  public:
-  // `folder`: where the cache file lies; empty: none. A cache that is damaged or of another driver
-  // is ignored.
-  Pipelines(VulkanContext& context, const std::string& folder);
+  // Of `options`: the kernels, and the folder of the cache file. A cache that is damaged or of
+  // another driver is ignored.
+  Pipelines(VulkanContext& context, const DeviceOptions& options);
   ~Pipelines();
   Pipelines(const Pipelines&) = delete;
   Pipelines& operator=(const Pipelines&) = delete;
@@ -41,6 +42,7 @@ class Pipelines {
   void open_cache();
 
   VulkanContext& context_;
+  std::shared_ptr<const KernelModules> kernels_;
   std::string path_;
   VkPipelineCache cache_ = VK_NULL_HANDLE;
   bool changed_ = false;

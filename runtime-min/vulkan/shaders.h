@@ -15,7 +15,7 @@ struct Shader {
 // Ordered by name.
 extern const std::span<const Shader> kShaders;
 
-// Null: there is none of this name.
+// Null: there is none of this name. In kernels/kernel_modules.cc.
 const Shader* find_shader(std::string_view name);
 
 }  // namespace mlc

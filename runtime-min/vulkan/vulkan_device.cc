@@ -37,7 +37,7 @@ class VulkanDevice : public Device {
       : context_(instance, std::move(physical)),
         traits_(traits_of(context_.physical())),
         memory_(context_),
-        pipelines_(context_, options.cache_folder),
+        pipelines_(context_, options),
         filler_(memory_.make(kFillerBytes, BufferUse::kDevice, timeout())) {
     context_.instance().check_messages();
   }
