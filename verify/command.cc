@@ -80,6 +80,8 @@ RunCommand setup(CLI::App& app) {
   app.add_option("--html", arguments->files.html,
                  "write a page with charts, which needs nothing but a browser")
       ->type_name("FILE");
+  app.add_flag("--all-cases", options.all_cases,
+               "kernels: check every format and shape, not those that the model needs");
   app.add_option("--summary", arguments->files.summary,
                  "write a summary in Markdown, for the log of a CI job; -: to standard output, in "
                  "place of the text")

@@ -4,6 +4,7 @@
 
 #include "verify/diff.h"
 #include "verify/files.h"
+#include "verify/kernels.h"
 #include "verify/params.h"
 #include "verify/weights.h"
 
@@ -17,6 +18,8 @@ std::span<const LevelRow> levels() {
        verify_params, false},
       {Level::kWeight, "weights", "values of the params, alone and beside their source",
        verify_weights, true},
+      {Level::kKernel, "kernels", "the device's kernels against float64, whatever the model is",
+       verify_kernels, false},
   };
   return kRows;
 }
@@ -27,6 +30,7 @@ std::span<const std::span<const FindingRule>> finding_tables() {
       file_rules(),    //
       param_rules(),   //
       weight_rules(),  //
+      kernel_rules(),  //
       diff_rules(),    //
   };
   return kTables;

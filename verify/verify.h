@@ -42,6 +42,8 @@ struct VerifyOptions {
   // The numeric rule ("mlc-2026") and method ("rtn") whose bits the weights must have; empty: any.
   std::string recompute;
   std::string recompute_method = "rtn";
+  // Level kernels: every case with every format, not those that the model needs.
+  bool all_cases = false;
   Thresholds thresholds;
   // What is known of the folder's files from elsewhere: path below it, and lower-case hex.
   std::map<std::string, std::string> sha256 = {};

@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <map>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "verify/kernel_cases/case_data.h"
 #include "verify/kernel_cases/dispatch_case.h"

@@ -118,7 +118,8 @@ void add_matmul(Cases& cases) {
       if (!has_data(f, d)) continue;
       for (const std::size_t rows : {1u, 5u}) {
         const MatmulShape s{rows, 208, 38, false, false, false, 0, 0, 2, 0, 1, d.values, d.weights};
-        const std::string name = fmt::format("matmul/{} {} rows, {}", f.name, rows, d.name);
+        const std::string name =
+            fmt::format("matmul/{} {} row{}, {}", f.name, rows, rows == 1 ? "" : "s", d.name);
         cases.push_back({name, Kernel::kMatmul, false, [=] { return matmul(name, f, s, 0); },
                          f.name, d.name, true});
       }

@@ -21,4 +21,7 @@ Instance instance_of(const Dispatch& dispatch, std::uint32_t position, std::uint
 std::vector<KernelCase> cases_of_model(Device& device, const LoadedModel& model,
                                        std::uint64_t max_bytes);
 
+// Every kernel with a shape as a model of some billions of params has it.
+std::vector<KernelCase> usual_cases(std::uint64_t max_bytes);
+
 }  // namespace mlc

@@ -51,20 +51,27 @@ struct Sum {
   double value = 0, bound = 0, magnitude = 0;
 };
 
-// sum_c x[at + c] w[row, c]. Each product takes part in at most k + 8 roundings: the product, its
+std::vector<Weight> weight_row(const Instance& t, std::size_t row, std::size_t k) {
+  std::vector<Weight> weights(k);
+  for (std::size_t c = 0; c < k; c++)
+    weights[c] = weight(t, row, c, k);
+  return weights;
+}
+
+// sum_c x[at + c] w[c]. Each product takes part in at most k + 8 roundings: the product, its
 // scale, the zero's correction, and the additions. Flushing loses at most eta per operand and
 // result, times the other operand.
-Sum dot(const Instance& t, std::size_t x_at, std::size_t row, std::size_t k) {
+Sum dot(const Instance& t, std::size_t x_at, const std::vector<Weight>& weights) {
   Sum sum;
   double flushed = 0;
-  for (std::size_t c = 0; c < k; c++) {
-    const Weight w = weight(t, row, c, k);
+  for (std::size_t c = 0; c < weights.size(); c++) {
+    const Weight w = weights[c];
     const double x = t.f32(0, x_at + c);
     sum.value += x * w.value;
     sum.magnitude += std::fabs(x) * w.magnitude;
     flushed += (std::fabs(x) + w.magnitude + 4) * kEta;
   }
-  sum.bound = gamma(static_cast<double>(k) + 8) * sum.magnitude + flushed;
+  sum.bound = gamma(static_cast<double>(weights.size()) + 8) * sum.magnitude + flushed;
   return sum;
 }
 
@@ -89,11 +96,13 @@ void evaluate_embed(Instance& t) {
 void evaluate_matmul(Instance& t) {
   const std::size_t k = t.size(2), n = t.size(3), rows = t.size(6);
   const double scale = t.real(11);
-  for (std::size_t r = 0; r < rows; r++)
-    for (std::size_t i = 0; i < n; i++) {
+  for (std::size_t i = 0; i < n; i++) {
+    std::vector<Weight> weights;
+    for (std::size_t r = 0; r < rows; r++) {
       const std::size_t at = r * t.size(9) + t.size(10) + i;
       if (!t.sample(5, at, i, n)) continue;
-      const Sum sum = dot(t, r * t.size(7) + t.size(8), i, k);
+      if (weights.empty()) weights = weight_row(t, i, k);
+      const Sum sum = dot(t, r * t.size(7) + t.size(8), weights);
       const double bias = t.words[4] != 0 ? t.f32(3, i) : 0;
       const double residual = t.words[5] != 0 ? t.f32(4, at) : 0;
       // Three more roundings: the bias, the scale, the residual.
@@ -102,6 +111,7 @@ void evaluate_matmul(Instance& t) {
       t.want(5, at, scale * (sum.value + bias) + residual,
              std::fabs(scale) * sum.bound * (1 + gamma(3)) + gamma(3) * magnitude + 8 * kEta);
     }
+  }
 }
 
 void evaluate_moe_matmul(Instance& t) {
@@ -113,7 +123,7 @@ void evaluate_moe_matmul(Instance& t) {
     for (std::size_t i = 0; i < n; i++) {
       const std::size_t row = (expert - first) * n + i;
       if (!t.sample(5, slot * n + i, i, n)) continue;
-      const Sum sum = dot(t, x_row * t.size(8), row, k);
+      const Sum sum = dot(t, x_row * t.size(8), weight_row(t, row, k));
       const double bias = t.words[4] != 0 ? t.f32(3, row) : 0;
       t.want(5, slot * n + i, sum.value + bias,
              sum.bound * (1 + gamma(1)) + gamma(1) * (sum.magnitude + std::fabs(bias)) + 4 * kEta);

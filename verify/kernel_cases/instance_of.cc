@@ -16,14 +16,15 @@ std::uint64_t row_bytes(WeightFormat format, std::uint64_t k) {
     case WeightFormat::kBF16:
       return 2 * k;
     default:
-      return (k + (format == WeightFormat::kQ4 ? 31 : 39)) / (format == WeightFormat::kQ4 ? 32 : 40) *
-             20;
+      return (k + (format == WeightFormat::kQ4 ? 31 : 39)) /
+             (format == WeightFormat::kQ4 ? 32 : 40) * 20;
   }
 }
 
 // Lowers word `count`, of things of so many bytes.
 void shrink(Instance& t, std::size_t count, std::uint64_t bytes, std::uint64_t max_bytes) {
-  const std::uint64_t most = std::max<std::uint64_t>(max_bytes / std::max<std::uint64_t>(bytes, 1), 1);
+  const std::uint64_t most =
+      std::max<std::uint64_t>(max_bytes / std::max<std::uint64_t>(bytes, 1), 1);
   t.words[count] = static_cast<std::uint32_t>(std::min<std::uint64_t>(t.words[count], most));
 }
 
@@ -70,8 +71,8 @@ std::vector<std::uint32_t> states_of(const Instance& t, std::size_t rows, std::u
 // What buffer i holds.
 std::vector<std::uint32_t> contents(const Instance& t, std::size_t i, std::size_t n,
                                     std::uint32_t position, Random& random) {
-  const bool weights = t.kernel == Kernel::kEmbed || t.kernel == Kernel::kMatmul ||
-                       t.kernel == Kernel::kMoeMatmul;
+  const bool weights =
+      t.kernel == Kernel::kEmbed || t.kernel == Kernel::kMatmul || t.kernel == Kernel::kMoeMatmul;
   if (i == 0 && rows_word(t.kernel) != kMaxWords)
     return states_of(t, t.size(rows_word(t.kernel)), position, random);
   if (weights && (i == 1 || i == 2)) {
@@ -108,6 +109,7 @@ Instance instance_of(const Dispatch& dispatch, std::uint32_t position, std::uint
   for (std::size_t i = 0; i < info.buffers; i++)
     for (std::size_t j = 0; j < i; j++)
       if (extents[i] > 0 && extents[j] > 0 && t.same_as[j] == j &&
+          dispatch.buffers[i].buffer != nullptr &&
           dispatch.buffers[i].buffer == dispatch.buffers[j].buffer &&
           dispatch.buffers[i].offset == dispatch.buffers[j].offset) {
         t.same_as[i] = j;

@@ -21,8 +21,8 @@ namespace mlc {
 struct KernelCase {
   std::string name;  // "matmul/q4f16 3x100x17"
   Kernel kernel;
-  bool large = false;              // binds slices behind the first 128 MiB of a buffer
-  std::function<Instance()> make;  // without what is wanted
+  bool large = false;                   // binds slices behind the first 128 MiB of a buffer
+  std::function<Instance()> make = {};  // without what is wanted
   // Of matrices: a name of kFormats.
   std::string_view format = {};
   // What is special about the numbers: "negative scales". Cases of one kernel and format that have

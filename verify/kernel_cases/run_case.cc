@@ -105,13 +105,13 @@ class Comparison {
     const std::vector<std::uint32_t>& after = ran_.after[i];
     std::vector<std::uint32_t> rest = after;
     const Element type = t_.element[i];
-    std::vector<std::pair<std::size_t, bool>> bad;  // by element
+    std::vector<bool> bad;
     for (const Wanted& w : t_.wanted[i]) {
       const double found = found_value(after, w.element, type);
       const double error = std::isinf(w.value) && found == w.value ? 0 : std::fabs(found - w.value);
       if (error != 0 && error <= w.bound) worst_ = std::max(worst_, error / w.bound);
       const bool is_wrong = !(error <= w.bound);
-      bad.emplace_back(w.element, is_wrong);
+      bad.push_back(is_wrong);
       if (is_wrong && wrong_++ == 0)
         result_.wrong = w.bound == HUGE_VAL
                             ? fmt::format("buffer {}, element {}: found {}", i, w.element, found)
@@ -128,13 +128,7 @@ class Comparison {
         word = (word & ~mask) | (t_.buffers[i][w.element / 2] & mask);
       }
     }
-    if (wrong_ > 0 && result_.pattern.empty()) {
-      std::sort(bad.begin(), bad.end());
-      std::vector<bool> flags;
-      for (const auto& [element, is_wrong] : bad)
-        flags.push_back(is_wrong);
-      result_.pattern = wrong_pattern(flags, row_width(t_));
-    }
+    if (result_.pattern.empty()) result_.pattern = wrong_pattern(bad, row_width(t_));
     for (std::size_t at = 0; at < rest.size(); at++)
       if (rest[at] != t_.buffers[i][at] && outside_++ == 0)
         first_outside_ = fmt::format("buffer {}, word {}: written, but not an output", i, at);
@@ -168,6 +162,9 @@ class Comparison {
 
 CaseResult run_instance(Device& device, Instance t, bool timed, CaseStage& stage) {
   evaluate(t);
+  for (auto& wanted : t.wanted)
+    std::sort(wanted.begin(), wanted.end(),
+              [](const Wanted& a, const Wanted& b) { return a.element < b.element; });
   const Ran ran = run(device, t, timed, stage);
   Comparison comparison(t, ran);
   for (std::size_t i = 0; i < kMaxBuffers; i++)

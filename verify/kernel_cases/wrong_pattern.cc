@@ -33,26 +33,29 @@ struct Lane {
   std::size_t step = 0;  // 0: none
   std::size_t first = 0;
 };
+// The coarsest step that all wrong places have in common.
 Lane lane_of(const std::vector<std::size_t>& places) {
+  Lane found;
   for (std::size_t step = 2; step <= 128 && step * 2 <= places.size(); step *= 2) {
-    Lane lane;
-    std::size_t bad = 0, residues = 0;
+    std::size_t bad = 0, residues = 0, first = 0;
     for (std::size_t r = 0; r < step; r++) {
       std::size_t here = 0;
       for (std::size_t i = r; i < places.size(); i += step)
         here += places[i] > 0 ? std::size_t{1} : 0;
       if (here == 0) continue;
       residues++;
-      lane = {step, r};
+      first = r;
       bad = here;
     }
-    if (residues == 1 && bad > 1 && most(bad, (places.size() - lane.first + step - 1) / step))
-      return lane;
+    if (residues == 1 && bad > 1 && most(bad, (places.size() - first + step - 1) / step))
+      found = {step, first};
   }
-  return {};
+  return found;
 }
 
-std::string ordinal(std::size_t n) { return n == 2 ? "second" : fmt::format("{}th", n); }
+std::string ordinal(std::size_t n) {
+  return n == 2 ? "second" : n == 32 ? "32nd" : fmt::format("{}th", n);
+}
 
 }  // namespace
 
