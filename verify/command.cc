@@ -32,6 +32,14 @@ std::vector<Level> levels_of(const std::vector<std::string>& names) {
   return chosen;
 }
 
+// The names and what they are when nothing is said.
+std::string thresholds_help() {
+  std::string text = "a bound of its own, such as device-kl=1e-5; those there are:";
+  for (const ThresholdRow& row : threshold_rows())
+    text += fmt::format(" {}={}", row.name, row.value);
+  return text;
+}
+
 ExitCode run(Arguments& arguments, const CommandContext& context) {
   if (arguments.list_findings) {
     context.print_list(context.json ? dump_json(finding_list_json()) + "\n" : finding_list_text());
@@ -72,8 +80,7 @@ RunCommand setup(CLI::App& app) {
       names);
   app.add_option("--text", options.text, "file that the model level reads besides its prompts")
       ->type_name("PATH");
-  app.add_option("--threshold", arguments->thresholds, "a bound of its own: device-kl=1e-5")
-      ->type_name("NAME=VALUE");
+  app.add_option("--threshold", arguments->thresholds, thresholds_help())->type_name("NAME=VALUE");
   app.add_option("--thresholds", arguments->thresholds_file, "JSON file of such bounds")
       ->type_name("PATH");
   add_device_options(app, options.device);

@@ -26,7 +26,14 @@ Json finding_list_json() {
                   .set("severity", name_of(rule->severity))
                   .set("what", rule->what)
                   .set("to_do", rule->to_do));
-  return Json::object().set("findings", std::move(rows));
+  Json bounds = Json::array();
+  for (const ThresholdRow& row : threshold_rows())
+    bounds.push(Json::object()
+                    .set("name", row.name)
+                    .set("value", row.value)
+                    .set("at_least", row.at_least)
+                    .set("explains", row.explains));
+  return Json::object().set("findings", std::move(rows)).set("thresholds", std::move(bounds));
 }
 
 }  // namespace mlc

@@ -25,7 +25,8 @@ std::string report_html(const VerifyReport& report);
 // "not right: 3 errors, 1 warning".
 std::string verdict_text(const VerifyReport& report);
 
-// What verify and diff can find at all: the rows of all levels.
+// What verify and diff can find at all: the rows of all levels. The JSON has the bounds too, with
+// their defaults.
 std::string finding_list_text();
 Json finding_list_json();
 

@@ -1,0 +1,1 @@
+mlc verify . --html none/a.html

@@ -1,0 +1,1 @@
+mlc verify . --summary - --json
