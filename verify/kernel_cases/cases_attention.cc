@@ -129,8 +129,11 @@ void add_attention_cases(Cases& cases) {
     const std::vector<RowState> plain = joined(prompt(1, 3, 4), {idle, {0, 0, 9, 0}, {0, 2, 0, 0}});
     const std::vector<RowState> wrapped = joined(prompt(0, 14, 5), {{0, 2, 1000003, 0}, idle});
     std::size_t index = 0;
-    for (const auto& [rows, capacity, sink] :
-         {std::tuple{plain, 10u, 0u}, {wrapped, 10u, 0u}, {wrapped, 16u, 4u}, {plain, 10u, 4u}}) {
+    for (const auto& [rows, capacity, sink] : {std::tuple{plain, 10u, 0u},
+                                               {wrapped, 10u, 0u},
+                                               {wrapped, 16u, 4u},
+                                               {plain, 10u, 4u},
+                                               {prompt(1, 12, 1), 10u, 4u}}) {
       const std::string name = fmt::format("kv_store/{} #{}", format == 0 ? "f16" : "f32", index++);
       cases.push_back({name, Kernel::kKvStore, false,
                        [=, states = rows, c = std::size_t{capacity}, s = std::size_t{sink}] {

@@ -13,8 +13,9 @@ Instance top_experts(const std::string& name, std::size_t experts, std::size_t t
   Random random(name);
   Instance t;
   t.kernel = Kernel::kTopExperts;
-  const std::size_t rows = 5, stride = experts + 3;
-  t.words = {word(experts), word(top_k), mode, 5, word(stride), word(mode == 4 ? 2.5f : 1.0f)};
+  const std::size_t rows = values == Values::kTied ? 1 : 5, stride = experts + 3;
+  t.words = {word(experts), word(top_k),  mode,
+             word(rows),    word(stride), word(mode == 4 ? 2.5f : 1.0f)};
   t.buffers[0] = random_rows(random, {rows, experts, stride, 0}, values);
   t.buffers[1] = random_vector(random, rows * top_k);
   t.buffers[2] = random_vector(random, rows * top_k);
@@ -25,8 +26,9 @@ Instance argmax(const std::string& name, std::size_t width, Values values, bool 
   Random random(name);
   Instance t;
   t.kernel = Kernel::kArgmax;
-  const std::size_t rows = 3, stride = width + width % 3;
-  t.words = {word(width), 3, word(stride)};
+  const std::size_t rows = values == Values::kTied && !with_nan ? 1 : 3;
+  const std::size_t stride = width + width % 3;
+  t.words = {word(width), word(rows), word(stride)};
   t.buffers[0] = random_rows(random, {rows, width, stride, 0}, values);
   t.buffers[0][0] = word(-std::numeric_limits<float>::infinity());
   if (with_nan)  // both signs, and two of them in a row
@@ -40,8 +42,8 @@ Instance softmax(const std::string& name, std::size_t width, float scale, bool m
   Random random(name);
   Instance t;
   t.kernel = Kernel::kSoftmax;
-  const std::size_t rows = 3, x_stride = width + 2, y_stride = width + 5;
-  t.words = {word(width), 3, word(x_stride), word(y_stride), word(scale)};
+  const std::size_t rows = scale < 0 ? 1 : 3, x_stride = width + 2, y_stride = width + 5;
+  t.words = {word(width), word(rows), word(x_stride), word(y_stride), word(scale)};
   t.buffers[0] = random_rows(random, {rows, width, x_stride, 0});
   for (std::size_t r = 0; masked && r < rows; r++)
     for (std::size_t i = r; i + 1 < width; i += 2)
@@ -54,8 +56,8 @@ Instance top_k(const std::string& name, std::size_t width, std::size_t count, Va
   Random random(name);
   Instance t;
   t.kernel = Kernel::kTopK;
-  const std::size_t rows = 2, stride = width + 1;
-  t.words = {word(width), word(count), 2, word(stride)};
+  const std::size_t rows = values == Values::kTied ? 1 : 3, stride = width + 1;
+  t.words = {word(width), word(count), word(rows), word(stride)};
   t.buffers[0] = random_rows(random, {rows, width, stride, 0}, values);
   t.buffers[1] = random_vector(random, rows * count);
   t.buffers[2] = random_vector(random, rows * count);

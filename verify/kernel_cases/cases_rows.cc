@@ -47,12 +47,13 @@ Instance activate(const std::string& name, std::uint32_t kind, bool gated, std::
   Random random(name);
   Instance t;
   t.kernel = Kernel::kActivate;
-  const std::size_t rows = 3, x_width = gated ? 2 * width : width, gap = width % 2 * 3;
+  const std::size_t rows = width % 9 == 0 ? 1 : 3, x_width = gated ? 2 * width : width,
+                    gap = width % 2 * 3;
   const bool in_place = !gated && width % 4 == 0;
   const std::size_t x_stride = gap + x_width, y_stride = in_place ? x_stride : width + 1;
   const std::size_t y_offset = in_place ? gap : 1;
-  t.words = {kind,           gated,         3, word(width), word(x_stride), word(gap),
-             word(y_stride), word(y_offset)};
+  t.words = {kind,           gated,     word(rows),     word(width),
+             word(x_stride), word(gap), word(y_stride), word(y_offset)};
   t.buffers[0] = random_rows(random, {rows, x_width, x_stride, gap}, values);
   if (values == Values::kUnit)  // wider, and the ends of exp
     for (std::size_t r = 0; r < rows; r++)
@@ -72,14 +73,14 @@ Instance activate(const std::string& name, std::uint32_t kind, bool gated, std::
 struct CombineForm {
   bool broadcast, b_vector, c_vector;
   int y_is;  // 0: a, 1: b, -1: neither
-  std::size_t width;
+  std::size_t rows, width;
 };
 
 Instance combine(const std::string& name, std::uint32_t kind, const CombineForm& f) {
   Random random(name);
   Instance t;
   t.kernel = Kernel::kCombine;
-  const std::size_t rows = 4, w = f.width;
+  const std::size_t rows = f.rows, w = f.width;
   const Rows a{rows, w, w + 2, 1};
   const Rows b = f.broadcast  ? Rows{rows, 1, 3, 2}
                  : f.b_vector ? Rows{1, w, 0, 5}
@@ -121,8 +122,8 @@ Instance moe_sum(const std::string& name, std::size_t top_k, int residual, std::
   Random random(name);
   Instance t;
   t.kernel = Kernel::kMoeSum;
-  const std::size_t rows = 3, stride = width + 4;
-  t.words = {word(top_k), residual > 0, 3, word(width), word(stride)};
+  const std::size_t rows = residual == 1 ? 1 : 3, stride = width + 4;
+  t.words = {word(top_k), residual > 0, word(rows), word(width), word(stride)};
   t.buffers[0] = random_vector(random, rows * top_k * width);
   t.buffers[1] = random_vector(random, rows * top_k);
   if (residual > 0) t.buffers[2] = random_rows(random, {rows, width, stride, 0});
@@ -210,8 +211,9 @@ void add_row_cases(Cases& cases) {
                            width != 1});
         }
   const CombineForm forms[] = {
-      {false, false, false, -1, 64}, {false, false, true, 0, 100}, {false, true, true, -1, 33},
-      {false, false, true, 1, 7},    {true, false, false, -1, 64}, {true, false, true, 0, 1},
+      {false, false, false, -1, 3, 64}, {false, false, true, 0, 1, 100},
+      {false, true, true, -1, 4, 33},   {false, false, true, 1, 4, 7},
+      {true, false, false, -1, 4, 64},  {true, false, true, 0, 4, 1},
   };
   for (std::uint32_t kind = 0; kind <= 5; kind++) {
     std::size_t form = 0;
