@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <span>
 #include <string_view>
 
 #include "base/error.h"
@@ -60,6 +61,12 @@ std::size_t record_count(const TensorCache& index) {
   return count;
 }
 
+// Where the config asks for far more records than there are, it is not one number that is wrong,
+// and plans of 100,000 params, made again and again, would take minutes.
+bool worth_a_search(const ExpectedRecords& expected, const TensorCache& index) {
+  return expected.records.size() <= 4 * record_count(index) + 1024;
+}
+
 // A number of the model that a field of its config moves: how many records there are (no name), or
 // one axis of one record.
 struct Symptom {
@@ -99,6 +106,8 @@ std::optional<std::int64_t> value_of(const Symptom& symptom, const ExpectedRecor
 // whether that explains everything is then seen from the whole plan.
 class FieldSearch {
  public:
+  static constexpr std::size_t kMostNumbers = 64;
+
   FieldSearch(const ChatConfig& config, const FolderIndex& index)
       : config_(config), index_(index.cache), fields_(*config.json.find("model_config")) {}
 
@@ -112,22 +121,45 @@ class FieldSearch {
     std::vector<Culprit> culprits;
     std::optional<Symptom> symptom = first_symptom(expected, index_);
     if (!symptom) return culprits;
-    for (const Json::Member& member : fields_.members("model_config")) {
-      if (!member.second.is_int()) continue;
-      std::int64_t value = member.second.as_int(member.first);
-      // Beyond it nothing is a count of anything, and twice the value must be a number.
-      if (value < 1 || value > (std::int64_t{1} << 40)) continue;
-      std::optional<std::int64_t> fitting = fitting_value(member.first, value, *symptom);
-      if (fitting) culprits.push_back({member.first, value, *fitting});
-    }
+    std::vector<Number> numbers;
+    take_numbers(fields_, {}, numbers);
+    for (const Number& number : numbers)
+      if (std::optional<std::int64_t> fitting = fitting_value(number, *symptom))
+        culprits.push_back(
+            {fmt::format("{}", fmt::join(number.path, ".")), number.value, *fitting});
     return culprits;
   }
 
  private:
-  std::optional<ExpectedRecords> with(const std::string& field, std::int64_t value) const {
+  // An integer of model_config, or of an object in it (text_config).
+  struct Number {
+    std::vector<std::string> path;
+    std::int64_t value;
+  };
+
+  static void take_numbers(const Json& object, const std::vector<std::string>& path,
+                           std::vector<Number>& out) {
+    for (const Json::Member& member : object.members("model_config")) {
+      std::vector<std::string> inner = path;
+      inner.push_back(member.first);
+      if (member.second.is_object() && path.empty()) take_numbers(member.second, inner, out);
+      if (!member.second.is_int() || out.size() >= kMostNumbers) continue;
+      double size = member.second.as_double(member.first);
+      // Beyond it nothing is a count of anything, and twice the value must be a number.
+      if (size >= 1 && size <= 0x1p40) out.push_back({inner, member.second.as_int(member.first)});
+    }
+  }
+
+  static Json with_value(Json object, std::span<const std::string> path, std::int64_t value) {
+    object.set(path[0], path.size() == 1
+                            ? Json(value)
+                            : with_value(*object.find(path[0]), path.subspan(1), value));
+    return object;
+  }
+
+  std::optional<ExpectedRecords> with(const Number& number, std::int64_t value) const {
     try {
-      Json fields = config_.model.source;
-      fields.set(field, Json(value));
+      Json fields = with_value(config_.model.source, number.path, value);
       ModelConfig model =
           read_model_config(std::move(fields), config_.path, config_.model.model_type());
       return expected_records(model, *config_.quantization, index_);
@@ -136,11 +168,11 @@ class FieldSearch {
     }
   }
 
-  std::optional<std::int64_t> fitting_value(const std::string& field, std::int64_t value,
-                                            const Symptom& symptom) const {
+  std::optional<std::int64_t> fitting_value(const Number& number, const Symptom& symptom) const {
+    std::int64_t value = number.value;
     for (std::int64_t probe : {2 * value, value + 1, value / 2}) {
       if (probe < 1 || probe == value) continue;
-      std::optional<ExpectedRecords> there = with(field, probe);
+      std::optional<ExpectedRecords> there = with(number, probe);
       std::optional<std::int64_t> moved = there ? value_of(symptom, *there) : std::nullopt;
       if (!moved || *moved == symptom.expected) continue;
       std::int64_t run = probe - value;
@@ -150,7 +182,7 @@ class FieldSearch {
       if (wanted % rise != 0) continue;
       std::int64_t candidate = value + wanted / rise;
       if (candidate < 1 || candidate == value) continue;
-      std::optional<ExpectedRecords> right = with(field, candidate);
+      std::optional<ExpectedRecords> right = with(number, candidate);
       if (right && fits(*right, index_)) return candidate;
     }
     return std::nullopt;
@@ -231,7 +263,8 @@ void name_culprit(const ChatConfig& config, const FolderIndex& index,
                  fmt::format("{}, as the params of {} are", fmt::join(fit, " or "), index.name));
     return;
   }
-  std::vector<FieldSearch::Culprit> culprits = FieldSearch(config, index).find(expected);
+  std::vector<FieldSearch::Culprit> culprits;
+  if (worth_a_search(expected, index.cache)) culprits = FieldSearch(config, index).find(expected);
   for (const FieldSearch::Culprit& culprit : culprits)
     findings.add(rule_of(ParamRule::kConfigField),
                  fmt::format("{}: model_config.{}", config.path, culprit.field),
@@ -288,8 +321,9 @@ std::vector<std::string> fitting_quantizations(const ModelConfig& config,
   std::vector<std::string> names;
   for (const Quantization& quantization : quantizations()) {
     try {
-      if (fits(expected_records(config, quantization, index), index))
-        names.emplace_back(quantization.name);
+      ExpectedRecords expected = expected_records(config, quantization, index);
+      if (!worth_a_search(expected, index)) break;
+      if (fits(expected, index)) names.emplace_back(quantization.name);
     } catch (const Error&) {
       continue;  // it can't express this model
     }

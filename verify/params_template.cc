@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "genconfig/chat_template.h"
 #include "genconfig/conv_template.h"
+#include "runtime-min/chat/prompt.h"
 #include "verify/params.h"
 
 namespace mlc {
@@ -75,11 +76,16 @@ class TemplateCheck {
 
   void run() {
     const Json* json = config_.json.find("conv_template");
-    if (json == nullptr || (!json->is_object() && !json->is_string())) {
-      // Models that make embeddings need none.
-      report_.params->conv_template = "none";
-      return;
+    if (json == nullptr && is_embedding()) return;
+    // The name alone is how files of 2024 have it.
+    if (json == nullptr || !json->is_string()) {
+      try {
+        read_prompt_template(config_.json, config_.path);
+      } catch (const Error& error) {
+        report_.findings.add(rule_of(ParamRule::kConfigDamaged), config_.path, error.what());
+      }
     }
+    if (json == nullptr || (!json->is_object() && !json->is_string())) return;
     std::string name = conv_template_name(config_.json);
     report_.params->conv_template = name;
     row_ = find_conv_template(name);
@@ -98,6 +104,11 @@ class TemplateCheck {
   void add(ParamRule rule, std::string_view member, std::string found, std::string expected = {}) {
     report_.findings.add(rule_of(rule), fmt::format("{}: conv_template.{}", config_.path, member),
                          std::move(found), std::move(expected));
+  }
+
+  bool is_embedding() const {
+    const Json* task = config_.json.find("model_task");
+    return task != nullptr && *task == Json("embedding");
   }
 
   // Key by key; members that are absent are what older writers left out.

@@ -154,6 +154,32 @@ TEST_F(VerifyParams, ConfigsThatDescribeNoModel) {
   EXPECT_THAT(finding("P02").found, HasSubstr("llama"));
 }
 
+TEST_F(VerifyParams, TemplatesThatAreNone) {
+  set("conv_template", Json());
+  EXPECT_THAT(params(), ElementsAre("P02"));
+  set("conv_template", Json::object());
+  EXPECT_THAT(params(), Contains("P02"));
+  copy_model(clean_);
+  set("conv_template.seps", Json::array());
+  EXPECT_THAT(params(), ElementsAre("P02", "P22"));
+  Json config = Json::object();
+  const Json whole = read_json_file(path("mlc-chat-config.json"));
+  for (const Json::Member& member : whole.members("config"))
+    if (member.first != "conv_template") config.set(member.first, member.second);
+  write("mlc-chat-config.json", dump_json(config));
+  EXPECT_THAT(params(), ElementsAre("P02"));
+  set("model_task", "embedding");
+  EXPECT_THAT(params(), IsEmpty());
+}
+
+// A plan of 100,000 params must not be searched for what is wrong with it.
+TEST_F(VerifyParams, FarTooManyParams) {
+  set_field("num_hidden_layers", 10000);
+  EXPECT_THAT(params(), ElementsAre("P11"));
+  set("quantization", "q9");
+  EXPECT_THAT(params(), ElementsAre("P03"));
+}
+
 TEST_F(VerifyParams, AnUnknownQuantizationIsNamed) {
   set("quantization", "q5f16_1");
   EXPECT_THAT(params(), ElementsAre("P03"));
@@ -350,7 +376,11 @@ TEST_F(VerifyParams, WhatATemplateMayChange) {
   EXPECT_EQ(report_->findings.count(Severity::kWarning), 0U);
   for (const char* name : {"user", "seps", "role_content_sep", "role_empty_sep"}) {
     copy_model(clean_);
-    Json value = std::string(name) == "seps" ? Json::array() : Json("x");
+    Json value = "x";
+    if (std::string(name) == "seps") {
+      value = Json::array();
+      value.push("x");
+    }
     if (std::string(name) == "user")
       set("conv_template.roles", Json::object().set("user", "x").set("assistant", ""));
     else
