@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "models/config_input.h"
 #include "verify/params.h"
 #include "verify/params_records.h"
 
@@ -52,9 +53,13 @@ ChatConfig read(const VerifyOptions& options) {
 
 ModelConfig model_of_fields(Json fields, const Json& extra, const std::string& path,
                             const std::string& model_type) {
-  if (extra.is_object())
+  // Setting one member after another takes the square of their number.
+  check_member_count(fields, path);
+  if (extra.is_object()) {
+    check_member_count(extra, "config.json");
     for (const Json::Member& member : extra.members("config.json"))
       if (fields.find(member.first) == nullptr) fields.set(member.first, member.second);
+  }
   return read_model_config(std::move(fields), path, model_type);
 }
 

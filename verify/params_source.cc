@@ -84,12 +84,14 @@ class SourceCheck {
       : options_(options), config_(config), index_(index), report_(report) {
     // A file of weights has its config beside it.
     fs::path source(options.source);
-    fs::path folder = fs::is_directory(source) ? source : source.parent_path();
+    std::error_code ignored;
+    fs::path folder = fs::is_directory(source, ignored) ? source : source.parent_path();
     folder_ = folder.empty() ? fs::path(".").string() : folder.string();
   }
 
   void run() {
-    if (!fs::is_regular_file(fs::path(folder_) / "config.json")) {
+    std::error_code ignored;
+    if (!fs::is_regular_file(fs::path(folder_) / "config.json", ignored)) {
       add(ParamRule::kSourceUnchecked, options_.source, "no config.json beside its weights");
       return;
     }

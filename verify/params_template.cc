@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <set>
 
 #include "base/error.h"
@@ -47,10 +48,11 @@ void take_texts(const Json& json, std::vector<std::string>& out) {
       take_texts(member.second, out);
 }
 
+constexpr std::size_t kLongestMark = 64;
+
 // "<|im_end|>", "<｜User｜>", "<start_of_turn>": what a tokenizer has one token for, if the model
 // was made for the template. Plain words in angle brackets are text for some models.
 bool is_mark(std::string_view inner) {
-  if (inner.empty() || inner.size() > 64) return false;
   if (inner.find_first_of(" \n{}") != std::string_view::npos) return false;
   return (inner.size() > 2 && inner.front() == '|' && inner.back() == '|') ||
          inner.starts_with("｜") || inner.ends_with("_of_turn");
@@ -60,10 +62,11 @@ std::set<std::string> marks_in(const std::vector<std::string>& texts) {
   std::set<std::string> marks;
   for (const std::string& text : texts)
     for (std::size_t at = text.find('<'); at != std::string::npos; at = text.find('<', at + 1)) {
-      std::size_t end = text.find('>', at);
-      if (end == std::string::npos) break;
-      if (is_mark(std::string_view(text).substr(at + 1, end - at - 1)))
-        marks.insert(text.substr(at, end - at + 1));
+      // No farther: a text of "<" alone would be looked through again from each.
+      std::string_view rest = std::string_view(text).substr(at + 1, kLongestMark);
+      std::size_t end = rest.find('>');
+      if (end != std::string_view::npos && is_mark(rest.substr(0, end)))
+        marks.insert(text.substr(at, end + 2));
     }
   return marks;
 }
@@ -142,8 +145,9 @@ class TemplateCheck {
 
   // True if the checkpoint's own template gives the same text.
   bool compare_with_chat_template() {
+    std::error_code ignored;
     for (const std::string* folder : {&options_.source, &options_.model}) {
-      if (folder->empty() || !std::filesystem::is_directory(*folder)) continue;
+      if (folder->empty() || !std::filesystem::is_directory(*folder, ignored)) continue;
       try {
         TemplateFinding found = check_chat_template(*folder, *row_);
         if (found.kind == TemplateFinding::Kind::kNoTemplate) continue;
@@ -177,14 +181,16 @@ class TemplateCheck {
       if (!contains(ends, *id)) ends.push_back(*id);
     }
     std::vector<std::string> texts;
-    if (const Json* stops = json.find("stop_str")) take_texts(*stops, texts);
+    if (const Json* stop_str = json.find("stop_str")) take_texts(*stop_str, texts);
+    const std::set<std::string> stop_texts(texts.begin(), texts.end());
     std::vector<std::int64_t> stops = stop_token_ids(config_.json);
+    const std::set<std::int64_t> stop_ids(stops.begin(), stops.end());
     std::vector<std::int64_t> lacking;
     for (std::int64_t id : ends) {
-      if (id < 0 || id > std::numeric_limits<std::int32_t>::max() || contains(stops, id)) continue;
+      if (id < 0 || id > std::numeric_limits<std::int32_t>::max() || stop_ids.count(id) > 0)
+        continue;
       std::optional<std::string> text = facts_.tokenizer->token_text(static_cast<std::int32_t>(id));
-      if (text && std::find(texts.begin(), texts.end(), *text) != texts.end()) continue;
-      lacking.push_back(id);
+      if (!text || stop_texts.count(*text) == 0) lacking.push_back(id);
     }
     if (!lacking.empty())
       add(ParamRule::kStopTokenMissing, "stop_token_ids", list_text(stops),

@@ -488,6 +488,28 @@ TEST_F(VerifyParams, RunsWithoutShards) {
   EXPECT_THAT(verify({Level::kFile, Level::kParam}), ElementsAre("F01"));
 }
 
+// What mlc-chat-config.json keeps of a config.json is enough to make the same plan again.
+TEST(VerifyPlans, AreTheSameFromModelConfig) {
+  std::size_t checked = 0;
+  for (const auto& entry : fs::directory_iterator(MLC_TEST_DATA "/data/configs")) {
+    std::string path = entry.path().string();
+    if (!path.ends_with(".json") || path.ends_with(".model_config.json")) continue;
+    ModelConfig source = load_model_config(path, "auto");
+    ModelConfig again = read_model_config(source.fields, path, source.model_type());
+    const Quantization& q0f16 = *find_quantization("q0f16");
+    std::vector<PlanRecord> wanted = expected_records(source, q0f16, {}).records;
+    std::vector<PlanRecord> found = expected_records(again, q0f16, {}).records;
+    ASSERT_EQ(found.size(), wanted.size()) << path;
+    for (std::size_t i = 0; i < wanted.size(); i++) {
+      EXPECT_EQ(found[i].name, wanted[i].name) << path;
+      EXPECT_EQ(found[i].shape, wanted[i].shape) << path << " " << wanted[i].name;
+      EXPECT_EQ(found[i].dtype, wanted[i].dtype) << path << " " << wanted[i].name;
+    }
+    checked++;
+  }
+  EXPECT_GE(checked, 60U);
+}
+
 // Configs that the real gen_config wrote for checkpoints of the large families: a folder of params
 // as they describe them, and the checkpoint's own config.json as the source.
 TEST_F(VerifyParams, RealConfigsFitTheirSources) {
