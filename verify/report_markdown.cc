@@ -70,7 +70,7 @@ std::string weights_text(const WeightsResult& weights) {
   if (weights.compared)
     text +=
         fmt::format("; relative MSE {:.3e}, SNR {:.2f} dB", weights.relative_mse, weights.snr_db);
-  if (!weights.rule.empty())
+  if (!weights.rule.empty() || !weights.fitting.empty())
     text += fmt::format("; made with {}",
                         weights.fitting.empty() ? "none of the known rules" : weights.fitting);
   return text;

@@ -129,7 +129,7 @@ Json result_json(const WeightsResult& weights) {
     error = Json::object()
                 .set("relative_mse", number(weights.relative_mse))
                 .set("snr_db", number(weights.snr_db));
-  if (!weights.rule.empty())
+  if (!weights.rule.empty() || !weights.fitting.empty())
     recomputed = Json::object().set("rule", weights.rule).set("fitting", weights.fitting);
   return Json::object()
       .set("error", std::move(error))

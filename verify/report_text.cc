@@ -49,6 +49,7 @@ std::string numbers(const VerifyReport& r) {
     if (r.weights->compared)
       values += fmt::format("; relative MSE {:.3e}, SNR {:.2f} dB", r.weights->relative_mse,
                             r.weights->snr_db);
+    if (!r.weights->fitting.empty()) values += "; made with " + r.weights->fitting;
     text += line("weights", values);
   }
   if (r.kernels) {

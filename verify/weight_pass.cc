@@ -208,6 +208,10 @@ void WeightPass::run(Findings& findings) {
   else
     for (std::size_t p = 0; p < folder_.params().size(); p++)
       add_rows(p);
+  for (const SourceTensor& t : folder_.stored().tensors)
+    bytes_ += t.nbytes;
+  if (source_ != nullptr) bytes_ += source_->plan.read_bytes;
+  std::uint64_t progress = 0;
   for (Block& block : blocks_) {
     const FolderParam& param = folder_.params()[block.param];
     std::uint64_t stored = 0;
@@ -219,10 +223,10 @@ void WeightPass::run(Findings& findings) {
     std::int64_t slice = std::min(block.rows, rows_of(param, slice_elements(param, block.source)));
     // Values, the source's and codes twice.
     block.memory += static_cast<std::uint64_t>(slice * param.cols) * 16;
-    bytes_ += block.bytes;
+    progress += block.bytes;
   }
   MemoryGate gate(options_.max_memory > kFixedMemory ? options_.max_memory - kFixedMemory : 0);
-  reporter_.begin("weights", bytes_);
+  reporter_.begin("weights", progress);
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> stop = false;
   parallel_for(threads_, threads_, [&](std::size_t, unsigned) {
