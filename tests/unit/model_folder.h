@@ -95,11 +95,11 @@ class ModelFolderTest : public testing::Test {
 
   // A checkpoint of this config, at checkpoint_path(); the scheme decides whether it holds floats.
   PlainTensors make_checkpoint(const std::string& config, const Quantization& q, DType dtype,
-                               unsigned seed = 1) {
+                               unsigned seed = 1, const std::string& type = "auto") {
     std::filesystem::create_directories(checkpoint_path());
     std::ofstream(checkpoint_path() + "/config.json") << config;
     PlainTensors tensors =
-        random_tensors(scheme_params(load_model_config(checkpoint_path(), "auto"), q), dtype, seed);
+        random_tensors(scheme_params(load_model_config(checkpoint_path(), type), q), dtype, seed);
     write_safetensors(checkpoint_path() + "/model.safetensors", tensors);
     return tensors;
   }
@@ -121,6 +121,7 @@ class ModelFolderTest : public testing::Test {
     GenConfigOptions chat;
     chat.config = options.config;
     chat.quantization = options.quantization;
+    chat.model_type = options.model_type;
     chat.conv_template = "LM";
     chat.output = options.output;
     write_generated_config(generate_config(chat, reporter), chat.output);

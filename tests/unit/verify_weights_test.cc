@@ -6,8 +6,10 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/tensor_cache.h"
+#include "models/registry.h"
 #include "quantize/group_quant.h"
 #include "tests/unit/model_folder.h"
+#include "tests/unit/sanitized.h"
 #include "verify/report.h"
 #include "verify/report_numbers.h"
 #include "verify/value_sums.h"
@@ -130,6 +132,46 @@ TEST_F(VerifyWeights, CleanModelsOfEverySchemePass) {
     }
     if (q.kind != QuantKind::kBlockScale) expect_found(false, {});
   }
+}
+
+// Every op and every form of a param: what is converted is found right, and all of it is compared.
+TEST_F(VerifyWeights, CleanModelsOfEveryArchitecturePass) {
+  std::set<std::string_view> types;
+  int params = 0;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(fs::path(MLC_TEST_DATA) / "data" / "configs"))
+    if (entry.path().extension() == ".json" && !entry.path().stem().has_extension())
+      files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  unsigned turn = 0;
+  for (const fs::path& file : files) {
+    SCOPED_TRACE(file.string());
+    std::string stem = file.stem().string();
+    std::string type = find_architecture(stem) != nullptr ? stem : "auto";
+    if (!types.insert(load_model_config(file.string(), type).model_type()).second) continue;
+    const char* schemes[] = {"q4f16_1", "q3f16_1", "q0bf16", "q4f32_1"};
+    const Quantization& q = *find_quantization(schemes[turn++ % 4]);
+    make_checkpoint(read_file(file.string(), 1 << 20), q, DType::kBF16, turn, type);
+    ConvertOptions convert = options_for(q.name, checkpoint_path());
+    convert.model_type = type;
+    model_ = make_model(convert);
+    VerifyOptions options;
+    options.model = model_;
+    options.source = checkpoint_path();
+    options.model_type = type;
+    options.levels = {Level::kWeight};
+    VerifyReport report;
+    SilentReporter reporter;
+    run_verify(options, report, reporter);
+    EXPECT_EQ(report.findings.count(Severity::kError), 0u) << report_text(report);
+    ASSERT_TRUE(report.weights.has_value());
+    for (const ParamNumbers& param : report.weights->params) {
+      EXPECT_TRUE(param.compared && param.recomputed) << param.name;
+      params++;
+    }
+    if (kSanitized && types.size() > 12) break;
+  }
+  std::printf("%d params of %zu model types\n", params, types.size());
 }
 
 TEST_F(VerifyWeights, EveryRecipeIsToldFromTheOthers) {
