@@ -80,6 +80,12 @@ RunCommand setup(CLI::App& app) {
       names);
   app.add_option("--text", options.text, "file that the model level reads besides its prompts")
       ->type_name("PATH");
+  one_of(app.add_option("--against", options.against,
+                        "what the model level holds the device against; cpu-reference is slow"),
+         {"auto", "cpu", "cpu-reference"});
+  app.add_option("--max-tokens", options.max_tokens, "tokens of the text, at most; 0: all")
+      ->capture_default_str()
+      ->type_name("N");
   app.add_option("--threshold", arguments->thresholds, thresholds_help())->type_name("NAME=VALUE");
   app.add_option("--thresholds", arguments->thresholds_file, "JSON file of such bounds")
       ->type_name("PATH");

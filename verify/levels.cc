@@ -5,6 +5,7 @@
 #include "verify/diff.h"
 #include "verify/files.h"
 #include "verify/kernels.h"
+#include "verify/model.h"
 #include "verify/params.h"
 #include "verify/weights.h"
 
@@ -20,6 +21,8 @@ std::span<const LevelRow> levels() {
        verify_weights, true},
       {Level::kKernel, "kernels", "the device's kernels against float64, whatever the model is",
        verify_kernels, false},
+      {Level::kModel, "model", "logits on the device, against the CPU and against the source",
+       verify_model, true},
   };
   return kRows;
 }
@@ -31,6 +34,7 @@ std::span<const std::span<const FindingRule>> finding_tables() {
       param_rules(),   //
       weight_rules(),  //
       kernel_rules(),  //
+      model_rules(),   //
       diff_rules(),    //
   };
   return kTables;

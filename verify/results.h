@@ -123,12 +123,13 @@ struct Divergence {
 // What one step of the forward pass gives, device against reference, when a bound was exceeded.
 // Errors are the largest difference as a share of the reference's largest value.
 struct LayerNumbers {
-  std::string label;          // "layer 3 mlp.down_proj"
-  std::string kernel;         // "matmul"
-  std::string variant;        // of the device: "matmul_rows8"
-  double relative_error = 0;  // with all that earlier steps had wrong
-  double own_error = 0;       // given what the reference computed before
-  bool nonfinite = false;     // NaN or infinity where the reference has none
+  std::string label;                 // "layer 3 mlp.down_proj"
+  std::string kernel;                // "matmul"
+  std::string variant;               // of the device: "matmul_rows8"
+  double relative_error = 0;         // with all that earlier steps had wrong
+  double own_error = 0;              // given what the reference computed before
+  bool nonfinite = false;            // NaN or infinity where the reference has none
+  bool reference_nonfinite = false;  // the reference has some, too: no kernel is to blame
 };
 
 struct ModelResult {

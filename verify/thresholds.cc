@@ -27,6 +27,8 @@ constexpr std::array<ThresholdRow, kThresholds> kRows = {{
      "squared error of a param, as a share of its squared weights"},
     {Threshold::kWeightOutlier, "weight-outlier", 8, false,
      "error of a param divided by the median of the same param in the other layers"},
+    {Threshold::kLayerError, "layer-error", 1e-4, false,
+     "error of one kernel given the reference's input, as a share of its largest value"},
 }};
 
 constexpr bool rows_are_in_order() {

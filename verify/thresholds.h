@@ -21,8 +21,9 @@ enum class Threshold : std::uint8_t {
   kPerplexityRatio,
   kWeightRelativeMse,
   kWeightOutlier,
+  kLayerError,
 };
-inline constexpr std::size_t kThresholds = 7;
+inline constexpr std::size_t kThresholds = 8;
 
 struct ThresholdRow {
   Threshold threshold;

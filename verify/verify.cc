@@ -22,7 +22,7 @@ void run_verify(const VerifyOptions& options, VerifyReport& report, Reporter& re
   report.source = options.source;
   report.version = MLC_VERSION;
   report.thresholds = options.thresholds;
-  for (const std::string* path : {&options.model, &options.source})
+  for (const std::string* path : {&options.model, &options.source, &options.text})
     if (!path->empty() && !std::filesystem::exists(*path))
       fail(ExitCode::kUsage, "{}: no such file or folder", printable(*path));
   if (!std::filesystem::is_directory(options.model))

@@ -39,6 +39,8 @@ struct VerifyOptions {
   std::string text;  // file that the model level reads besides its fixed prompts; empty: none
   // Tokens of the text, at most; 0: all.
   std::uint64_t max_tokens = 4096;
+  // What the model level holds the device against: cpu-reference, cpu; auto: what is affordable.
+  std::string against = "auto";
   // The numeric rule ("mlc-2026") and method ("rtn") whose bits the weights must have; empty: any.
   std::string recompute;
   std::string recompute_method = "rtn";

@@ -22,12 +22,14 @@ inline const std::string kKjv = std::string(MLC_TEST_DATA) + "/data/kjv-llama";
 
 // convert_weight and gen_config in one.
 inline void write_model(const std::string& checkpoint, const std::string& quantization,
-                        const std::string& conv_template, const std::string& folder) {
+                        const std::string& conv_template, const std::string& folder,
+                        const std::string& method = "rtn") {
   SilentReporter reporter;
   ConvertOptions options;
   options.config = checkpoint;
   options.quantization = quantization;
   options.output = folder;
+  options.method = method;
   run_conversion(options, prepare_conversion(options, reporter), reporter);
   GenConfigOptions config;
   config.config = checkpoint;
