@@ -73,12 +73,22 @@ std::string html_codes(const VerifyReport& report) {
   text += histogram(weights.codes, "how often each code occurs, all quantized params", 180,
                     most_of(weights.codes));
   double most = 0;
-  for (const auto& [kind, codes] : kinds)
+  std::vector<std::string> names;
+  names.reserve(kinds.size());
+  for (const auto& [kind, codes] : kinds) {
     most = std::max(most, most_of(codes));
+    if (kind.find('*') != std::string::npos) names.push_back(kind);
+  }
+  // Those outside of layers keep their names.
+  std::vector<std::string> in_layers = short_kinds(names);
   text += "<h3>By kind of param, all layers</h3>\n<div class=\"multiples\">\n";
-  for (const auto& [kind, codes] : kinds)
-    text += fmt::format("<div><h4><code>{}</code></h4>{}</div>\n", html_text(kind),
+  std::size_t next = 0;
+  for (const auto& [kind, codes] : kinds) {
+    std::string name =
+        kind.find('*') != std::string::npos ? in_layers[next++] : short_kinds({kind})[0];
+    text += fmt::format("<div><h4><code>{}</code></h4>{}</div>\n", html_text(name),
                         histogram(codes, "how often each code occurs in " + kind, 80, most));
+  }
   return text + "</div>\n</section>\n";
 }
 

@@ -17,18 +17,22 @@ double rate_of(const KernelNumbers& kernel) {
              : static_cast<double>(kernel.bytes) * 1e9 / static_cast<double>(kernel.nanoseconds);
 }
 
+// A kernel whose data lie in a cache beats a copy through memory by far. Beyond twice the copy, all
+// bars are of one length, or the others could not be told apart.
+constexpr double kMostCopies = 2;
+
 std::string rate_row(const std::string& name, double rate, double most, double copy,
                      std::string_view css) {
   std::string title = fmt::format("{}: {}{}", name, rate_text(rate),
                                   copy > 0 ? ", " + percent_text(rate / copy) + " of a copy" : "");
   std::string marks = rect_mark(0, 1, 7, 2, "back", title);
-  marks += rect_mark(0, rate / most, 1, 14, css, title);
+  marks += rect_mark(0, std::min(1.0, rate / most), 1, 14, css, title);
   if (copy > 0)
     marks +=
         fmt::format("<line class=\"mean\" x1=\"{0:.2f}%\" x2=\"{0:.2f}%\" y1=\"-3\" y2=\"19\"/>",
                     100 * copy / most);
   return chart_row(fmt::format("<code>{}</code>", html_text(name)), row_svg(16, title, marks),
-                   html_text(rate_text(rate)));
+                   html_text((rate > most ? "» " : "") + rate_text(rate)));
 }
 
 std::string bandwidth(const KernelsResult& kernels) {
@@ -39,10 +43,13 @@ std::string bandwidth(const KernelsResult& kernels) {
     any = any || kernel.nanoseconds > 0;
   }
   if (!any || most <= 0) return {};
-  std::string text =
+  bool beyond = copy > 0 && most > kMostCopies * copy;
+  if (beyond) most = kMostCopies * copy;
+  std::string text = fmt::format(
       "<h3>Bandwidth</h3>\n<p class=\"soft\">Bytes that a kernel has to read and write, per "
       "second. "
-      "The line across is what a plain copy reaches.</p>\n";
+      "The line across is what a plain copy reaches.{}</p>\n",
+      beyond ? " Bars end at twice that; beyond it (») the data lay in a cache." : "");
   if (copy > 0) text += rate_row("copy", copy, most, copy, "bar copy");
   for (const KernelNumbers& kernel : kernels.kernels)
     if (kernel.nanoseconds > 0)

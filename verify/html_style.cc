@@ -58,7 +58,7 @@ constexpr std::string_view kRules =
     ".soft{color:var(--soft)}"
     ".verdict{font-weight:600}.bad{color:var(--orange)}.good{color:var(--good)}"
     // Numbers at a glance.
-    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.75rem;"
+    ".tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(10.5rem,1fr));gap:.75rem;"
       "margin:1rem 0 0;padding:0}"
     ".tiles div{border:1px solid var(--line);border-radius:8px;padding:.5rem .75rem}"
     ".tiles dt{color:var(--soft);font-size:.85rem;line-height:1.3}"
@@ -114,7 +114,7 @@ constexpr std::string_view kRules =
       "main{padding:.5rem}header,section{padding:.75rem}"
       ".row{grid-template-columns:1fr auto;padding:5px 0}"
       ".row .drawing{grid-row:2;grid-column:1/3}"
-      ".tiles{grid-template-columns:repeat(auto-fit,minmax(8rem,1fr));gap:.5rem}"
+      ".tiles{grid-template-columns:repeat(auto-fill,minmax(8rem,1fr));gap:.5rem}"
       "th,td{padding-right:.5rem}"
       // Tables of texts become blocks, each cell with the name of its column.
       ".stack,.stack tbody,.stack tr,.stack td,.stack tbody th{display:block;min-width:0}"

@@ -58,6 +58,24 @@ std::string rate_text(double bytes_per_second) {
   return bytes_text(static_cast<std::uint64_t>(bytes_per_second)) + "/s";
 }
 
+std::vector<std::string> short_kinds(const std::vector<std::string>& kinds) {
+  std::string_view prefix;
+  if (!kinds.empty()) {
+    std::size_t star = kinds[0].find("*.");
+    if (star != std::string::npos) prefix = std::string_view(kinds[0]).substr(0, star + 2);
+  }
+  constexpr std::string_view kSuffix = ".weight";
+  std::vector<std::string> names;
+  names.reserve(kinds.size());
+  for (std::string_view name : kinds) {
+    if (name.substr(0, prefix.size()) == prefix) name.remove_prefix(prefix.size());
+    if (name.size() > kSuffix.size() && name.substr(name.size() - kSuffix.size()) == kSuffix)
+      name.remove_suffix(kSuffix.size());
+    names.emplace_back(name);
+  }
+  return names;
+}
+
 std::string script_json(const Json& value) {
   std::string escaped;
   for (char c : dump_json(value)) {

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 
@@ -16,6 +17,10 @@ std::string html_text(std::string_view text, std::size_t limit = 1000);
 std::string number_text(double value);
 std::string percent_text(double share);  // 0.927: "92.7 %"
 std::string rate_text(double bytes_per_second);
+
+// What kinds of params are called on the page: without what the names of all have in front of the
+// part that differs ("model.layers.*."), and without ".weight" at the end.
+std::vector<std::string> short_kinds(const std::vector<std::string>& kinds);
 
 // JSON for a <script type="application/json">: no "<" in it can end the element, and no comment can
 // begin. The value stays the same.

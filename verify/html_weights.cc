@@ -24,6 +24,7 @@ constexpr std::int64_t kMostWithGaps = 48;
 // The params of one kind; those outside of layers are kinds of their own.
 struct Kind {
   std::string name;
+  std::string short_name = {};
   std::vector<const ParamNumbers*> params;
 };
 
@@ -34,9 +35,16 @@ std::vector<Kind> kinds_of(const WeightsResult& weights, bool in_layers) {
     if ((param.layer >= 0) != in_layers) continue;
     const std::string& name = in_layers ? param.kind : param.name;
     auto [place, is_new] = places.emplace(name, kinds.size());
-    if (is_new) kinds.push_back({name, {}});
+    if (is_new) kinds.push_back({name, "", {}});
     kinds[place->second].params.push_back(&param);
   }
+  std::vector<std::string> names;
+  names.reserve(kinds.size());
+  for (const Kind& kind : kinds)
+    names.push_back(kind.name);
+  names = short_kinds(names);
+  for (std::size_t i = 0; i < kinds.size(); i++)
+    kinds[i].short_name = names[i];
   return kinds;
 }
 
@@ -145,7 +153,7 @@ std::string Map::strip(const Kind& kind) const {
   }
   std::string label = fmt::format("{}: {} up to {}", kind.name, compared_ ? "relative MSE" : "RMS",
                                   number_text(worst));
-  return chart_row(fmt::format("<code>{}</code>", html_text(kind.name)),
+  return chart_row(fmt::format("<code>{}</code>", html_text(kind.short_name)),
                    row_svg(kStripHeight, label, marks), html_text(number_text(worst)));
 }
 
@@ -234,11 +242,21 @@ std::string worst_table(const WeightsResult& weights) {
   return text + "</tbody></table></div>\n";
 }
 
+// Whether the weights are, bit for bit, what a numeric rule makes of the source.
+std::string bits(const WeightsResult& weights) {
+  if (weights.rule.empty()) return {};
+  return fmt::format(
+      "<p>Bit for bit as made with <strong>{}</strong>; asked for: {}.</p>\n",
+      weights.fitting.empty() ? "none of the known rules" : html_text(weights.fitting),
+      html_text(weights.rule));
+}
+
 }  // namespace
 
 std::string html_weights(const VerifyReport& report) {
   if (!report.weights || report.weights->params.empty()) return {};
-  std::string text = "<section id=\"weights\">\n<h2>Weights</h2>\n" + Map(report).html();
+  std::string text =
+      "<section id=\"weights\">\n<h2>Weights</h2>\n" + bits(*report.weights) + Map(report).html();
   if (report.weights->compared) text += worst_table(*report.weights);
   return text + "</section>\n";
 }

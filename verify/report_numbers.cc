@@ -162,7 +162,8 @@ Json result_json(const ModelResult& model) {
                     .set("variant", layer.variant)
                     .set("relative_error", number(layer.relative_error))
                     .set("own_error", number(layer.own_error))
-                    .set("nonfinite", layer.nonfinite));
+                    .set("nonfinite", layer.nonfinite)
+                    .set("reference_nonfinite", layer.reference_nonfinite));
   return Json::object()
       .set("device", model.device)
       .set("reference", model.reference)

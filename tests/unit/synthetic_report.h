@@ -24,7 +24,7 @@ inline ParamNumbers synthetic_param(std::int64_t layer, const std::string& kind,
                                     double error) {
   ParamNumbers p;
   p.layer = layer;
-  p.kind = kind;
+  p.kind = layer < 0 ? kind : "model.layers.*." + kind;
   p.name = layer < 0 ? kind : "model.layers." + std::to_string(layer) + "." + kind;
   p.shape = {256, 1024};
   p.quantized = quantized;
