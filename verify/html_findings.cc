@@ -88,7 +88,7 @@ std::string levels_rows(const VerifyReport& r) {
                                code(r.kernels->device), duration_text(r.kernels->seconds)));
   if (r.model_run)
     row("model", fmt::format("{} on {} against {}, in {}", html_text(r.model_run->text),
-                             code(r.model_run->device), code(r.model_run->reference),
+                             code(r.model_run->device), html_text(r.model_run->reference),
                              duration_text(r.model_run->seconds)));
   if (r.reference)
     row("reference",

@@ -69,6 +69,7 @@ std::string numbers_table(const ModelResult& model) {
   struct Row {
     std::string_view name;
     Number number;
+    bool of_device = false;  // says nothing of quantization
   };
   constexpr Row kRows[] = {
       {"positions", [](const Divergence& d) { return fmt::format("{}", d.positions); }},
@@ -79,7 +80,7 @@ std::string numbers_table(const ModelResult& model) {
       {"largest KL, nats", [](const Divergence& d) { return number_text(d.kl_max); }},
       {"same first choice", [](const Divergence& d) { return percent_text(d.top1); }},
       {"other first choice than errors explain",
-       [](const Divergence& d) { return fmt::format("{}", d.unexplained_top1); }},
+       [](const Divergence& d) { return fmt::format("{}", d.unexplained_top1); }, true},
       {"largest difference of a logit",
        [](const Divergence& d) { return number_text(d.max_logit_error); }},
       {"mean difference of a logit",
@@ -110,7 +111,7 @@ std::string numbers_table(const ModelResult& model) {
       source ? "<th scope=\"col\" class=\"n\">quantization</th>" : "");
   for (const Row& row : kRows) {
     std::string device = row.number(model.device_error);
-    std::string other = source ? row.number(*model.quantization_error) : "";
+    std::string other = source && !row.of_device ? row.number(*model.quantization_error) : "";
     if (device.empty() && other.empty()) continue;
     text += fmt::format("<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td>{}</tr>\n", row.name,
                         device, source ? fmt::format("<td class=\"n\">{}</td>", other) : "");
@@ -178,8 +179,8 @@ std::string html_model(const VerifyReport& report) {
   if (!report.model_run) return {};
   const ModelResult& model = *report.model_run;
   std::string text = fmt::format(
-      "<section id=\"model\">\n<h2>Model</h2>\n<p>{}. Device error: <code>{}</code> against "
-      "<code>{}</code> on the same weights.{}</p>\n",
+      "<section id=\"model\">\n<h2>Model</h2>\n<p>{}. Device error: <code>{}</code> on its "
+      "own weights, against {}.{}</p>\n",
       html_text(model.text), html_text(model.device), html_text(model.reference),
       model.quantization_error ? " Quantization error: against the source's weights." : "");
   text += numbers_table(model);

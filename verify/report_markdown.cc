@@ -98,7 +98,7 @@ std::string levels_table(const VerifyReport& r) {
   if (r.kernels) text += row("kernels", kernels_text(*r.kernels));
   if (r.model_run)
     text += row("model", fmt::format("{} on {}, against {}", cell(r.model_run->text),
-                                     cell(r.model_run->device), cell(r.model_run->reference)));
+                                     cell(r.model_run->device), printable(r.model_run->reference)));
   if (r.reference)
     text += row("reference",
                 fmt::format("{} prompts, {} positions, logits within {:.3e}", r.reference->prompts,
