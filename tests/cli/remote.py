@@ -109,7 +109,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind == "other-range":
             return self.answer(206, b"x" * 100, Content_Range="bytes 100-199/100000")
         if kind == "silent":
-            time.sleep(30)
+            time.sleep(600)
             return None
         if kind == "loop":
             return self.answer(302, Location=f"/loop/{rest}")
@@ -133,16 +133,15 @@ class Case:
         self.failed = 0
 
     def run(self, name, arguments, code, expected, environment=None, unexpected=()):
-        begin = time.monotonic()
         variables = {**{k: v for k, v in os.environ.items() if k in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS")},
-                     "HF_HUB_DOWNLOAD_TIMEOUT": "1", "NO_PROXY": "*", **(environment or {})}
-        done = subprocess.run([self.mlc, "inspect", *arguments], capture_output=True, env=variables, timeout=60, check=False)
+                     "HF_HUB_DOWNLOAD_TIMEOUT": "60", "NO_PROXY": "*", **(environment or {})}
+        done = subprocess.run([self.mlc, "inspect", *arguments], capture_output=True, env=variables, timeout=600, check=False)
         text = (done.stdout + done.stderr).decode()
         problems = [f"exit code {done.returncode}, expected {code}"] if done.returncode != code else []
         problems += [f"lacks {part!r}" for part in expected if part not in text]
         problems += [f"has {part!r}" for part in unexpected if part in text]
         self.note(name, problems, text)
-        return text, time.monotonic() - begin
+        return text
 
     def note(self, name, problems, text=""):
         print(f"{'FAILED' if problems else 'ok':8}{name}")
@@ -164,7 +163,7 @@ def main():
     hub = {"HF_ENDPOINT": server.url}
     totals = "57 tensors, 5475584 elements, 11.0 MB"
 
-    text, _ = case.run("hub", ["HF://me/model", "--tree"], 0, [f"HF://me/model: safetensors, 1 file, {totals}", "model_type llama"], hub)
+    text = case.run("hub", ["HF://me/model", "--tree"], 0, [f"HF://me/model: safetensors, 1 file, {totals}", "model_type llama"], hub)
     local = subprocess.run([sys.argv[1], "inspect", str(MODEL), "--tree"], capture_output=True, check=True).stdout.decode()
     case.note("hub shows what the folder shows", [] if text.splitlines()[1:] == local.splitlines()[1:] else ["differs"], text)
     case.note("hub reads only headers", [f"{other.sent} bytes"] if other.sent > 200_000 else [])
@@ -197,8 +196,8 @@ def main():
     case.run("redirect to a file", [f"{server.url}/to-file/model.safetensors"], 5, ["expected an https:// address"])
     case.run("huge header", [f"{server.url}/huge/model.safetensors"], 5, ["the server sent 0"])
     case.run("changing file", [f"{server.url}/changing/model.safetensors"], 5, ["the file changed"])
-    _, seconds = case.run("silent", [f"{server.url}/silent/model.safetensors"], 5, ["no answer in time, 3 times"])
-    case.note("silence is short", [f"{seconds} s"] if seconds > 15 else [])
+    case.run("silent", [f"{server.url}/silent/model.safetensors"], 5, ["no answer in time, 3 times"],
+             {"HF_HUB_DOWNLOAD_TIMEOUT": "1"})
     server.failures = 2
     case.run("503 twice", [f"{files}/model.safetensors"], 0, [totals])
     server.failures = 3

@@ -23,7 +23,7 @@ import tempfile
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 CASES = TESTS / "cli" / "cases"
-TIME_LIMIT = 120
+TIME_LIMIT = 600  # for what hangs: a busy machine takes its share
 
 
 def matches_glob(lines, patterns):

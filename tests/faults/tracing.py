@@ -39,7 +39,7 @@ def why_not():
     return None if done.returncode == 0 else f"strace can't trace: {done.stderr.strip()}"
 
 
-def run(command, prefix=(), timeout=60, **more):
+def run(command, prefix=(), timeout=600, **more):
     start = time.monotonic()
     done = subprocess.run([*prefix, *map(str, command)], capture_output=True, text=True, errors="replace",
                           stdin=subprocess.DEVNULL, timeout=timeout, check=False, **more)
@@ -61,7 +61,7 @@ def calls_of(command, names, log):
     return done, calls
 
 
-def run_with(command, injections, timeout=60):
+def run_with(command, injections, timeout=600):
     """Each injection is what strace takes: "pwrite64:error=EIO:when=3+"."""
     sets = ",".join("?" + i.split(":")[0] for i in injections)
     # Without --seccomp-bpf, which strace 6.1 does not inject signals with.

@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/reporter.h"
@@ -25,7 +26,8 @@ class GgufConvert : public testing::Test {
  protected:
   void SetUp() override {
     folder_ = fs::path(testing::TempDir()) /
-              testing::UnitTest::GetInstance()->current_test_info()->name();
+              (std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + "." +
+               std::to_string(::getpid()));
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     // The model of the u1 files.

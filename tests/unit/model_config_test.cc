@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "models/models.h"
@@ -81,7 +82,7 @@ TEST(GoldenErrors, EveryHostileConfigIsRefusedByName) {
 }
 
 TEST(ModelConfig, RefusesAHugeFileWithoutReadingIt) {
-  fs::path folder = fs::path(testing::TempDir()) / "huge_config";
+  fs::path folder = fs::path(testing::TempDir()) / ("huge_config." + std::to_string(::getpid()));
   fs::create_directories(folder);
   std::ofstream(folder / "config.json") << "{";
   fs::resize_file(folder / "config.json", std::uintmax_t{1} << 30);  // sparse

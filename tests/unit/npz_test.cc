@@ -8,6 +8,7 @@
 #include <map>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "base/error.h"
@@ -158,7 +159,7 @@ TEST(Npz, ArraysAreReadStrictly) {
 }
 
 TEST(Npz, FoldersOfNpz) {
-  fs::path folder = fs::path(testing::TempDir()) / "mlc-npz";
+  fs::path folder = fs::path(testing::TempDir()) / ("mlc-npz." + std::to_string(::getpid()));
   fs::remove_all(folder);
   fs::create_directories(folder);
   fs::copy(kGolden / "arrays.npz", folder / "weights.npz");

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -203,7 +204,8 @@ std::shared_ptr<const KernelModules> with_shader(const std::string& shader,
                                                  const std::string& source,
                                                  const std::string& options, const Edit& edit) {
   namespace fs = std::filesystem;
-  const fs::path folder = testing::TempDir() + "verify_kernels_" + shader;
+  const fs::path folder =
+      testing::TempDir() + "verify_kernels_" + shader + std::to_string(::getpid());
   fs::remove_all(folder);
   fs::create_directory(folder);
   for (const auto& entry : fs::directory_iterator(MLC_KERNEL_SOURCES))
@@ -448,7 +450,8 @@ TEST(Kernels, CasesThatDoNotFitAreNamed) {
 }
 
 TEST(Kernels, AModelThatIsNotKnownLeavesTheGeneralCases) {
-  const std::string folder = testing::TempDir() + "verify_kernels_no_model";
+  const std::string folder =
+      testing::TempDir() + "verify_kernels_no_model" + std::to_string(::getpid());
   std::filesystem::create_directory(folder);
   VerifyOptions options;
   options.model = folder;

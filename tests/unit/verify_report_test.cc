@@ -1,6 +1,7 @@
 // What verify's levels share: findings, thresholds, the text and JSON of a report.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -68,7 +69,7 @@ TEST(ThresholdsOfVerify, DefaultsAssignmentsAndFiles) {
       EXPECT_EQ(error.code(), ExitCode::kUsage);
     }
   }
-  std::string path = testing::TempDir() + "thresholds.json";
+  std::string path = testing::TempDir() + "thresholds." + std::to_string(::getpid());
   write_file_atomically(path, R"({"perplexity-ratio": 1.02})");
   t.read_file(path);
   EXPECT_EQ(t[Threshold::kPerplexityRatio], 1.02);
