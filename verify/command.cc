@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "verify/levels.h"
+#include "verify/reference.h"
 #include "verify/report.h"
 #include "verify/report_files.h"
 
@@ -19,6 +20,7 @@ struct Arguments {
   std::string thresholds_file;
   ReportFiles files;
   bool list_findings = false;
+  bool write_reference = false;
 };
 
 std::vector<Level> levels_of(const std::vector<std::string>& names) {
@@ -40,6 +42,14 @@ std::string thresholds_help() {
   return text;
 }
 
+// Only of a model that is right; the report says what is not.
+void give_reference(const VerifyOptions& options, const VerifyReport& report, Reporter& reporter) {
+  if (report.findings.count(Severity::kError) > 0)
+    return reporter.warn("no reference vectors were written: the model is not right");
+  write_model_reference(options, report, reporter);
+  reporter.note(fmt::format("wrote {}/{}", printable(options.model, 1000), kReferenceName));
+}
+
 ExitCode run(Arguments& arguments, const CommandContext& context) {
   if (arguments.list_findings) {
     context.print_list(context.json ? dump_json(finding_list_json()) + "\n" : finding_list_text());
@@ -53,7 +63,9 @@ ExitCode run(Arguments& arguments, const CommandContext& context) {
   arguments.files.json = context.json;
   check_report_files(arguments.files);
   VerifyReport report;
+  options.use_reference = !arguments.write_reference;  // that of an earlier state may be here
   run_verify(options, report, context.reporter);
+  if (arguments.write_reference) give_reference(options, report, context.reporter);
   give_report(report, arguments.files, context.print);
   return report.findings.count(Severity::kError) > 0 ? ExitCode::kVerify : ExitCode::kDone;
 }
@@ -95,6 +107,9 @@ RunCommand setup(CLI::App& app) {
       ->type_name("FILE");
   app.add_flag("--all-cases", options.all_cases,
                "kernels: check every format and shape, not those that the model needs");
+  app.add_flag("--write-reference", arguments->write_reference,
+               "if nothing is wrong, store what the CPU computes in the model's folder "
+               "(mlc-verify-reference.json), so that other devices can be held against it");
   app.add_option("--summary", arguments->files.summary,
                  "write a summary in Markdown, for the log of a CI job; -: to standard output, in "
                  "place of the text")

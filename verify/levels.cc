@@ -7,6 +7,7 @@
 #include "verify/kernels.h"
 #include "verify/model.h"
 #include "verify/params.h"
+#include "verify/reference.h"
 #include "verify/weights.h"
 
 namespace mlc {
@@ -30,12 +31,13 @@ std::span<const LevelRow> levels() {
 std::span<const std::span<const FindingRule>> finding_tables() {
   // One a line: each is another level's.
   static const std::vector<std::span<const FindingRule>> kTables = {
-      file_rules(),    //
-      param_rules(),   //
-      weight_rules(),  //
-      kernel_rules(),  //
-      model_rules(),   //
-      diff_rules(),    //
+      file_rules(),       //
+      param_rules(),      //
+      weight_rules(),     //
+      kernel_rules(),     //
+      model_rules(),      //
+      reference_rules(),  //
+      diff_rules(),       //
   };
   return kTables;
 }

@@ -101,8 +101,10 @@ std::string levels_table(const VerifyReport& r) {
                                      cell(r.model_run->device), printable(r.model_run->reference)));
   if (r.reference)
     text += row("reference",
-                fmt::format("{} prompts, {} positions, logits within {:.3e}", r.reference->prompts,
-                            r.reference->positions, r.reference->max_logit_error));
+                fmt::format("{} prompts, {} positions, {} parts on {}; logits within {:.3e} of "
+                            "their range",
+                            r.reference->prompts, r.reference->positions, r.reference->layers,
+                            cell(r.reference->device), r.reference->max_logit_share));
   for (const auto& [level, reason] : r.skipped)
     text += row(name_of(level), fmt::format("skipped: {}", cell(reason)));
   return text;

@@ -176,12 +176,26 @@ Json result_json(const ModelResult& model) {
 }
 
 Json result_json(const ReferenceResult& reference) {
+  Json parts = Json::array();
+  for (const ReferencePartNumbers& part : reference.parts)
+    parts.push(Json::object()
+                   .set("label", part.label)
+                   .set("error", number(part.error))
+                   .set("tolerance", number(part.tolerance)));
   return Json::object()
       .set("path", reference.path)
+      .set("device", reference.device)
+      .set("device_name", reference.device_name)
+      .set("written_by", reference.written_by)
       .set("prompts", reference.prompts)
       .set("positions", reference.positions)
+      .set("wrong_positions", reference.wrong_positions)
       .set("max_logit_error", number(reference.max_logit_error))
-      .set("layers", reference.layers);
+      .set("max_logit_share", number(reference.max_logit_share))
+      .set("layers", reference.layers)
+      .set("first_wrong", reference.first_wrong.empty() ? Json() : Json(reference.first_wrong))
+      .set("parts", std::move(parts))
+      .set("seconds", number(reference.seconds));
 }
 
 }  // namespace mlc

@@ -73,8 +73,10 @@ std::string numbers(const VerifyReport& r) {
   }
   if (r.reference)
     text += line("reference",
-                 fmt::format("{} prompts, {} positions, logits within {:.2e}", r.reference->prompts,
-                             r.reference->positions, r.reference->max_logit_error));
+                 fmt::format("{} prompts, {} positions, {} parts on {}; logits within {:.2e} of "
+                             "their range",
+                             r.reference->prompts, r.reference->positions, r.reference->layers,
+                             r.reference->device, r.reference->max_logit_share));
   for (const auto& [level, reason] : r.skipped)
     text += line(name_of(level), "skipped: " + reason);
   return text;

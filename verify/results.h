@@ -142,12 +142,27 @@ struct ModelResult {
   double seconds = 0;
 };
 
+// What a part of the forward pass left behind, against what it did where the reference was written.
+struct ReferencePartNumbers {
+  std::string label;     // "layer 3", "embedding", "lm_head"
+  double error = 0;      // of checksums, as a share of the values' rms; infinite: not comparable
+  double tolerance = 0;  // what rounding explains
+};
+
 struct ReferenceResult {
   std::string path;
+  std::string device;
+  std::string device_name;
+  std::string written_by;  // "cpu-reference, mlc 0.1.0"
   std::uint64_t prompts = 0;
   std::uint64_t positions = 0;
+  std::uint64_t wrong_positions = 0;
   double max_logit_error = 0;
-  std::uint64_t layers = 0;
+  double max_logit_share = 0;  // of the logits' range; infinite where a logit is no number
+  std::uint64_t layers = 0;    // parts that were compared
+  std::vector<ReferencePartNumbers> parts = {};
+  std::string first_wrong;  // label; empty: none
+  double seconds = 0;
 };
 
 }  // namespace mlc

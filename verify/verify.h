@@ -49,6 +49,8 @@ struct VerifyOptions {
   Thresholds thresholds;
   // What is known of the folder's files from elsewhere: path below it, and lower-case hex.
   std::map<std::string, std::string> sha256 = {};
+  // Against mlc-verify-reference.json of the folder, where it has one (verify/reference.h).
+  bool use_reference = true;
   unsigned threads = 0;  // 0: all usable CPUs
   std::uint64_t max_memory = std::uint64_t{256} << 20;
 };
