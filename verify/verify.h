@@ -7,7 +7,8 @@
 // device's arithmetic), model (logits). A level that can't run because an earlier one found the
 // folder broken is named in `skipped` and in a finding. What is wrong with the model is a finding,
 // never an exception; Error is for what keeps verify from checking: no such folder (kUsage), a
-// source that can't be read (kBadInput), no such device (kUnsupported). Cancelled on Ctrl-C.
+// source that can't be read (kBadInput), a device's name that is none (kUsage). Cancelled on
+// Ctrl-C.
 #pragma once
 
 #include <cstdint>
