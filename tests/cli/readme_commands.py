@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Runs the commands of README's sections on mlc verify as they are written there.
+
+  readme_commands.py MLC
+
+Each section gets a folder with what its commands name: `model`, the small trained model, converted; `checkpoint`, what
+it was made from; `text.txt`. All commands have to succeed, and what they say they write has to be there.
+"""
+
+import html.parser
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+KJV = ROOT / "tests" / "data" / "kjv-llama"
+# The section, and the files that its commands write.
+SECTIONS = {
+    "Verify in CI": ["bounds.json", "verify.html", "verify.md", "verify.json"],
+    "Verify on the device": [],
+}
+TIME_LIMIT = 300
+
+
+def commands_of(section):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    match = re.search(rf"^### {section}\n(.*?)(?=^##)", text, flags=re.S | re.M)
+    blocks = re.findall(r"^```\n(.*?)^```$", match[1], flags=re.S | re.M) if match else []
+    if not blocks:
+        sys.exit(f"README.md: no commands in a section {section}")
+    return blocks
+
+
+def prepare(folder, mlc):
+    shutil.copytree(KJV, folder / "checkpoint")
+    (folder / "text.txt").write_text((KJV / "reference" / "held_out.txt").read_text(encoding="utf-8")[:4000],
+                                     encoding="utf-8")
+    for arguments in (["convert_weight"], ["gen_config", "--conv-template", "LM", "--all-stop-tokens"]):
+        subprocess.run([mlc, *arguments, "checkpoint", "--quantization", "q4f16_1", "-o", "model", "--quiet"], cwd=folder,
+                       check=True, capture_output=True)
+
+
+def check_results(folder):
+    """The three reports are of the same run, and of a model that is right."""
+    report = json.loads((folder / "verify.json").read_text())
+    assert report["ok"] and report["errors"] == 0, report["findings"]
+    assert report["ran"] == ["files", "params", "weights", "model"], report["ran"]
+    assert report["thresholds"]["quantization-kl"] == 0.05
+    assert report["weights"]["recomputed"]["fitting"].startswith("mlc-2026 rtn")
+    assert 0 < report["model_run"]["quantization_error"]["kl_mean"] < 0.05
+    assert "mlc verify: right" in (folder / "verify.md").read_text()
+    page = (folder / "verify.html").read_text()
+    html.parser.HTMLParser().feed(page)
+    assert json.loads(page.split('id="report">')[1].split("</script>")[0]) == report
+
+
+def run_section(section, writes, mlc):
+    with tempfile.TemporaryDirectory(prefix="mlc-readme-") as name:
+        folder = pathlib.Path(name)
+        prepare(folder, mlc)
+        environment = {**os.environ, "PATH": f"{mlc.parent}:{os.environ['PATH']}"}
+        for block in commands_of(section):
+            begun = time.monotonic()
+            done = subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=folder, env=environment, text=True,
+                                  capture_output=True, timeout=TIME_LIMIT, check=False)
+            print(f"{time.monotonic() - begun:5.1f} s  {block.strip().splitlines()[-1]}")
+            if done.returncode:
+                sys.exit(f"{section}: exit code {done.returncode}\n{block}\n{done.stdout}\n{done.stderr}")
+        missing = [file for file in writes if not (folder / file).exists()]
+        if missing:
+            sys.exit(f"{section}: the commands did not write {', '.join(missing)}")
+        if writes:
+            check_results(folder)
+
+
+def main():
+    mlc = pathlib.Path(sys.argv[1]).resolve()
+    for section, writes in SECTIONS.items():
+        run_section(section, writes, mlc)
+    print("the commands of README do what it says")
+
+
+if __name__ == "__main__":
+    main()
