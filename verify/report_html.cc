@@ -22,6 +22,7 @@ std::string report_html(const VerifyReport& report) {
   page += html_summary(report);
   page += html_findings(report);
   page += html_model(report);
+  page += html_reference(report);
   page += html_weights(report);
   page += html_codes(report);
   page += html_kernels(report);

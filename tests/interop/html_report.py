@@ -154,6 +154,7 @@ FACTS = """(() => {
     fact('points of curves', points, curves.map(d => Math.max(2, d.kl_curve.length)));
     fact('layers', count('rect.layer'), Math.min(40, m.layers.length));
   }
+  if (report.reference) fact('parts', count('rect.part'), report.reference.parts.length);
   fact('executable scripts', [...document.scripts].filter(s => s.type !== 'application/json').length, 0);
   return {shown, due};
 })()"""

@@ -144,7 +144,19 @@ inline void fill_synthetic_report(VerifyReport& report, std::int64_t layers) {
   for (std::int64_t i = 0; layers > 40 && i < layers; i++)
     m.layers.push_back({"layer " + std::to_string(i) + " norm", "norm", "norm", 0.5, 1e-6, i == 7});
   m.seconds = 12;
-  report.reference = ReferenceResult{"mlc-reference.json", 4, 160, 1e-5, 16};
+  ReferenceResult& r = report.reference.emplace();
+  r.path = "mlc-verify-reference.json";
+  r.device = "vulkan:0";
+  r.device_name = "Some GPU <2>";
+  r.written_by = "cpu-reference, mlc 9.8.7";
+  r.prompts = 4;
+  r.positions = 160;
+  r.wrong_positions = 2;
+  r.max_logit_error = 1e-5;
+  r.max_logit_share = 4e-7;
+  r.layers = 3;
+  r.parts = {{"embedding", 1e-7, 1e-5}, {"layer 0", 2e-6, 1e-5}, {"layer 1", 0.3, 1e-5}};
+  r.first_wrong = "layer 1";
   report.seconds = 17.5;
 }
 
