@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <limits>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -75,7 +76,7 @@ class ModelLevel {
     result.device_error = sums.device.result(share);
     if (source_ != nullptr) result.quantization_error = sums.quantization.result(share);
     judge_device(result, sums.worst);
-    if (result.quantization_error) judge_quantization(*result.quantization_error);
+    if (result.quantization_error) judge_quantization(result);
     result.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
@@ -181,6 +182,13 @@ class ModelLevel {
                        choice_.sequences, sequences_.size());
   }
 
+  std::unique_ptr<Engine> open_source_engine() {
+    SourceModel source =
+        open_source_model(options_.source, options_.source_format, options_.model_type, reporter_);
+    return Engine::open(*source_device_, source.model, std::move(source.params),
+                        engine_options(KvFormat::kF32), reporter_);
+  }
+
   void open_source() {
     if (options_.source.empty()) return;
     DeviceOptions fast;
@@ -188,22 +196,18 @@ class ModelLevel {
     fast.threads = options_.device.device.threads;
     source_device_ = open_device(fast);
     try {
-      SourceModel source = open_source_model(options_.source, options_.source_format,
-                                             options_.model_type, reporter_);
-      source_ = Engine::open(*source_device_, source.model, std::move(source.params),
-                             engine_options(KvFormat::kF32), reporter_);
+      source_ = open_source_engine();
     } catch (const Error& error) {
       if (error.code() != ExitCode::kUnsupported) throw;
       findings_.add(rule_of(ModelRule::kSourceNotRun), options_.source, error.what());
       return;
     }
-    if (source_->info().vocab == device_engine_->info().vocab &&
-        source_->info().context >= device_engine_->info().context)
-      return;
+    const ModelInfo& model = device_engine_->info();
+    const ModelInfo& source = source_->info();
+    if (source.vocab == model.vocab && source.context >= model.context) return;
     findings_.add(rule_of(ModelRule::kQuantizationDiverges), options_.source,
-                  fmt::format("{} logits, a context of {}", device_engine_->info().vocab,
-                              device_engine_->info().context),
-                  fmt::format("{} and {}", source_->info().vocab, source_->info().context));
+                  fmt::format("{} logits, a context of {}", model.vocab, model.context),
+                  fmt::format("{} and {}", source.vocab, source.context));
     source_ = nullptr;
   }
 
@@ -264,24 +268,63 @@ class ModelLevel {
                   fmt::format("at most {:g}", bound));
   }
 
-  void judge_quantization(const Divergence& d) {
+  void judge_quantization(ModelResult& result) {
+    const Divergence& d = *result.quantization_error;
     const Thresholds& bounds = options_.thresholds;
+    bool broken = d.nonfinite_positions > 0;
     auto judge = [&](ModelRule rule, Threshold threshold, double value, const char* what) {
       if (!bounds.broken(threshold, value)) return;
+      broken = true;
       const char* side = threshold == Threshold::kQuantizationTop1 ? "at least" : "at most";
       findings_.add(rule_of(rule), options_.source, fmt::format("{} {:.4g}", what, value),
                     fmt::format("{} {:g}", side, bounds[threshold]));
     };
-    if (d.positions == 0) {
+    if (d.nonfinite_positions > 0)
       findings_.add(rule_of(ModelRule::kQuantizationDiverges), options_.source,
                     fmt::format("{} positions without numbers", d.nonfinite_positions));
-      return;
+    if (d.positions > 0) {
+      judge(ModelRule::kQuantizationDiverges, Threshold::kQuantizationKl, d.kl_mean,
+            "mean KL divergence");
+      judge(ModelRule::kQuantizationTop1, Threshold::kQuantizationTop1, d.top1, "top-1 agreement");
     }
-    judge(ModelRule::kQuantizationDiverges, Threshold::kQuantizationKl, d.kl_mean,
-          "mean KL divergence");
-    judge(ModelRule::kQuantizationTop1, Threshold::kQuantizationTop1, d.top1, "top-1 agreement");
     if (d.perplexity_positions > 0)
       judge(ModelRule::kPerplexityRatio, Threshold::kPerplexityRatio, d.perplexity_ratio, "ratio");
+    // Where the device is wrong, that is what there is to see to.
+    bool device_is_right = !findings_.has(rule_of(ModelRule::kDeviceDiverges).id) &&
+                           !findings_.has(rule_of(ModelRule::kNonfinite).id);
+    if (broken && device_is_right) find_source_step(result);
+  }
+
+  // The same weights and config on the same device but for what the folders say: a step of its own
+  // differs by the rounding of its weights, or not at all.
+  void find_source_step(ModelResult& result) {
+    const TokenSequence& sequence = language_sequence();
+    source_ = nullptr;
+    device_engine_ = nullptr;
+    reference_ = nullptr;
+    auto model = [&] {
+      return Engine::open(*source_device_, model_, engine_options(KvFormat::kF32), reporter_);
+    };
+    try {
+      result.source_layers = compare_steps([&] { return open_source_engine(); }, model, sequence, 0,
+                                           std::numeric_limits<double>::infinity());
+    } catch (const Error& error) {
+      // No memory for both at once: the findings stand without it.
+      if (error.code() != ExitCode::kUnsupported) throw;
+      reporter_.note(fmt::format("the steps were not compared: {}", error.what()));
+      return;
+    }
+    const LayerNumbers* step = first_beyond_quantization(result.source_layers);
+    if (step == nullptr) return;
+    findings_.add(
+        rule_of(ModelRule::kSourceLayerDiffers), step->label,
+        fmt::format("{} differs by {:.3g} of the largest value", step->kernel, step->own_error));
+  }
+
+  const TokenSequence& language_sequence() const {
+    for (const TokenSequence& sequence : sequences_)
+      if (sequence.is_language && sequence.inputs.size() > 1) return sequence;
+    return sequences_.front();
   }
 
   Device& device_;

@@ -6,7 +6,8 @@
 //   What differs is the device's error, and should be the noise of float32. Where it is more, the
 //   pass is run step by step on both and the first wrong kernel is named (model_trace.h);
 // - with a source, the CPU with the checkpoint's weights as they are, in float32. What differs is
-//   the quantization's error, and whatever else the model folder says differently.
+//   the quantization's error, and whatever else the model folder says differently; where it is too
+//   much, the steps are compared in the same way.
 #pragma once
 
 #include <span>
@@ -31,8 +32,9 @@ enum class ModelRule : std::uint8_t {
   kQuantizationDiverges,
   kQuantizationTop1,
   kPerplexityRatio,
+  kSourceLayerDiffers,
 };
-inline constexpr std::size_t kModelRules = 13;
+inline constexpr std::size_t kModelRules = 14;
 
 std::span<const FindingRule> model_rules();  // M01 and on
 const FindingRule& rule_of(ModelRule rule);

@@ -42,6 +42,10 @@ constexpr std::array<FindingRule, kModelRules> kRules = {{
      "the model and its source prefer other tokens too often", "see quantization-diverges"},
     {"M23", "perplexity-ratio", Severity::kError,
      "the model predicts the text worse than its source does", "see quantization-diverges"},
+    {"M24", "source-layer-differs", Severity::kError,
+     "given the same input, this step differs from the source's by more than quantization explains",
+     "a step with weights: convert them again from this source; any other: compare "
+     "mlc-chat-config.json with the source's config"},
 }};
 
 constexpr bool rules_are_in_order() {

@@ -29,6 +29,10 @@ std::vector<LayerNumbers> compare_steps(const OpenEngine& reference, const OpenE
 // The first step that is wrong by itself: null if there is none.
 const LayerNumbers* first_wrong(const std::vector<LayerNumbers>& steps, double bound);
 
+// The first step that is further from the source's than quantization takes it: null if there is
+// none. `steps` are a model's against its source.
+const LayerNumbers* first_beyond_quantization(const std::vector<LayerNumbers>& steps);
+
 // The part of a sequence that is read in one call.
 std::vector<RowInput> piece_of(const TokenSequence& sequence, std::size_t piece);
 std::size_t pieces_of(const TokenSequence& sequence);

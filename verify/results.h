@@ -139,6 +139,7 @@ struct ModelResult {
   Divergence device_error;
   std::optional<Divergence> quantization_error;  // with a source
   std::vector<LayerNumbers> layers;              // in order; only when a bound was exceeded
+  std::vector<LayerNumbers> source_layers;       // likewise, the model against its source
   double seconds = 0;
 };
 

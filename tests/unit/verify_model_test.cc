@@ -8,11 +8,13 @@
 #include "base/error.h"
 #include "base/half.h"
 #include "base/tensor_cache.h"
+#include "tests/unit/engine_cases.h"
 #include "tests/unit/faulty_device.h"
 #include "tests/unit/sanitized.h"
 #include "tests/unit/verify_folder.h"
 #include "verify/levels.h"
 #include "verify/model.h"
+#include "verify/source_params.h"
 
 using namespace mlc;
 
@@ -183,13 +185,15 @@ TEST_F(VerifyModel, PromptsAlone) {
 // What is wrong in the folder and yet runs.
 TEST_F(VerifyModel, FindsAnotherModelThanTheSource) {
   options_.source = kKjv;
-  auto diverges = [&](const char* what) {
+  auto diverges = [&](const char* what, const char* step) {
     std::vector<std::string> ids = check();
     std::printf("%s: KL %.3f, top-1 %.3f, ratio %.2f\n", what, result().quantization_error->kl_mean,
                 result().quantization_error->top1, result().quantization_error->perplexity_ratio);
     EXPECT_THAT(ids, Contains("M21")) << what;
     EXPECT_THAT(ids, Not(Contains(StartsWith("M1")))) << what;
     EXPECT_EQ(result().device_error.kl_max, 0);
+    EXPECT_EQ(finding("M24").where, step);
+    std::printf("%s\n", finding("M24").found.c_str());
   };
   model_ = (root_ / "model").string();
   copy_model(converted("q4f16_1"));
@@ -197,7 +201,7 @@ TEST_F(VerifyModel, FindsAnotherModelThanTheSource) {
 
   replace_in("mlc-chat-config.json", "\"position_embedding_base\": 10000.0",
              "\"position_embedding_base\": 500000.0");
-  diverges("rope base");
+  diverges("rope base", "layer 0 rope");
 
   copy_model(converted("q4f16_1"));
   replace_in("mlc-chat-config.json", "\"num_attention_heads\": 8", "\"num_attention_heads\": 4");
@@ -205,7 +209,7 @@ TEST_F(VerifyModel, FindsAnotherModelThanTheSource) {
 
   copy_model(converted("q4f16_1"));
   replace_in("mlc-chat-config.json", "\"rms_norm_eps\": 1e-05", "\"rms_norm_eps\": 0.5");
-  diverges("epsilon");
+  diverges("epsilon", "layer 0 attention_norm");
 
   // The layers of the first half in the place of the second.
   copy_model(converted("q4f16_1"));
@@ -218,7 +222,7 @@ TEST_F(VerifyModel, FindsAnotherModelThanTheSource) {
       std::string other = bytes_of(full(layer));
       change(full(layer + 3), [&](std::string& bytes) { bytes = other; });
     }
-  diverges("half of the layers");
+  diverges("half of the layers", "layer 3 self_attn.qkv_proj");
 
   // 128 rows of q and of k.
   copy_model(converted("q4f16_1"));
@@ -230,7 +234,7 @@ TEST_F(VerifyModel, FindsAnotherModelThanTheSource) {
                std::swap_ranges(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(part),
                                 bytes.begin() + static_cast<std::ptrdiff_t>(2 * part));
              });
-  diverges("q and k");
+  diverges("q and k", "layer 0 self_attn.qkv_proj");
   EXPECT_THAT(finding("M21").found, StartsWith("mean KL divergence"));
   EXPECT_EQ(finding("M21").expected, "at most 0.25");
 }
@@ -395,6 +399,46 @@ TEST_F(VerifyModel, KeepsToThresholds) {
   options_.thresholds.set("perplexity-ratio=1.001");
   EXPECT_THAT(check(), ElementsAre("M21", "M22", "M23"));
   EXPECT_EQ(finding("M22").expected, "at least 0.95");
+}
+
+// As transformers computes them, through every kind of transform that a conversion has.
+TEST(SourceModels, GiveTheLogitsOfTheCheckpoint) {
+  DeviceOptions plain;
+  plain.device = "cpu-reference";
+  std::unique_ptr<Device> device = open_device(plain);
+  SilentReporter reporter;
+  for (const char* name : {"llama_tied_llama3rope", "qwen2_moe", "gpt2", "gptj",
+                           "phi3_longrope_short", "cohere", "olmo2"}) {
+    std::optional<GoldenLogits> golden = find_golden_logits(name);
+    if (!golden) continue;
+    SourceModel source = open_source_model(golden->folder, "auto", "auto", reporter);
+    EngineOptions options;
+    options.context = 64;
+    options.kv_format = KvFormat::kF32;
+    std::unique_ptr<Engine> engine =
+        Engine::open(*device, source.model, std::move(source.params), options, reporter);
+    std::vector<RowInput> rows = rows_of(golden->prompts[2]);
+    EXPECT_LE(worst(engine->forward(rows, all_of(rows.size())), golden->logits[2]),
+              20 * golden->noise)
+        << name;
+  }
+}
+
+// Pieces of rows, as uploads read them; halves stay halves.
+TEST(SourceModels, ReadAnyPartOfAParam) {
+  SilentReporter reporter;
+  SourceModel source = open_source_model(kKjv, "auto", "auto", reporter);
+  const Record* record = source.params->find("model.layers.0.mlp.down_proj.weight");
+  ASSERT_NE(record, nullptr);
+  EXPECT_EQ(record->dtype, DType::kBF16);
+  EXPECT_EQ(record->nbytes, 256U * 704 * 2);
+  std::vector<std::byte> whole(record->nbytes);
+  source.params->read(*record, 0, whole);
+  std::vector<std::byte> part(3000);
+  source.params->read(*record, 1406, part);
+  EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin() + 1406));
+  EXPECT_EQ(source.params->find("nothing"), nullptr);
+  EXPECT_EQ(source.params->names().size(), 39U);
 }
 
 TEST(ModelTokens, AreTheSameForEveryone) {
