@@ -172,9 +172,24 @@ TEST_F(VerifyParams, TemplatesThatAreNone) {
   EXPECT_THAT(params(), IsEmpty());
 }
 
-// A plan of 100,000 params must not be searched for what is wrong with it.
+// Work that grows with the square of such texts and lists would take hours.
+TEST_F(VerifyParams, HostileTemplates) {
+  set("conv_template.role_content_sep", std::string(1 << 20, '<') + ">");
+  EXPECT_THAT(params(), ElementsAre("P22"));
+  copy_model(clean_);
+  Json ids = Json::array();
+  for (int i = 2000; i < 200000; i++)
+    ids.push(i);
+  set("eos_token_id", ids);
+  for (int i = 0; i < 100; i++)
+    ids.push(i);
+  set("conv_template.stop_token_ids", ids);
+  EXPECT_THAT(params(), ElementsAre("P19"));
+}
+
+// A plan far larger than the folder must not be searched for what is wrong with it.
 TEST_F(VerifyParams, FarTooManyParams) {
-  set_field("num_hidden_layers", 10000);
+  set_field("num_hidden_layers", 2000);
   EXPECT_THAT(params(), ElementsAre("P11"));
   set("quantization", "q9");
   EXPECT_THAT(params(), ElementsAre("P03"));
