@@ -68,8 +68,9 @@ class Recomputation {
     std::size_t shard = 0;
     std::uint64_t offset = 0;
     const PlanRecord* record = nullptr;
-    std::size_t ordinal = 0;  // within its step
-    std::size_t stored = 0;   // index into ParamFolder::stored().tensors
+    std::size_t ordinal = 0;    // within its step
+    std::size_t stored = 0;     // index into ParamFolder::stored().tensors
+    bool filled_later = false;  // a conversion leaves 1 here, which is not held against another
   };
   class Comparison;
   const Entry* entry_of(std::size_t shard, std::uint64_t offset) const;

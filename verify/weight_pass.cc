@@ -138,6 +138,7 @@ void WeightPass::add_unit(const WorkUnit& unit, std::size_t param, bool values) 
 
 void WeightPass::add_rows(std::size_t param) {
   const FolderParam& p = folder_.params()[param];
+  if (p.elements() == 0) return;
   std::int64_t step = rows_of(p, kBlock);
   for (std::int64_t row = 0; row < p.rows; row += step)
     blocks_.push_back({.param = param, .first_row = row, .rows = std::min(step, p.rows - row)});

@@ -192,6 +192,42 @@ TEST_F(VerifyWeights, EveryRecipeIsToldFromTheOthers) {
     }
 }
 
+// Q4_0 of GGUF, kept without loss or not; the config lies beside the file.
+TEST_F(VerifyWeights, ModelsFromQuantizedSourcesPass) {
+  fs::create_directories(checkpoint_path());
+  std::ofstream(checkpoint_path() + "/config.json")
+      << R"({"model_type": "llama", "hidden_size": 256, "intermediate_size": 256,
+             "num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 1,
+             "vocab_size": 64, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+             "max_position_embeddings": 2048, "tie_word_embeddings": false})";
+  std::string source = checkpoint_path() + "/model.gguf";
+  fs::copy(std::string(MLC_TEST_DATA) + "/golden/gguf/u1-pure-q4_0.gguf", source);
+  for (bool keep : {true, false}) {
+    ConvertOptions convert = options_for("q4f16_1", checkpoint_path());
+    convert.source = source;
+    convert.keep_lattices = keep;
+    model_ = make_model(convert);
+    VerifyOptions options;
+    options.model = model_;
+    options.source = source;
+    options.levels = {Level::kWeight};
+    VerifyReport report;
+    SilentReporter reporter;
+    run_verify(options, report, reporter);
+    // 65504 is among the weights; divided by 7 and multiplied by it, it is infinite in float16.
+    EXPECT_EQ(report.findings.count(Severity::kError), keep ? 0u : 1u) << report_text(report);
+    EXPECT_EQ(report.findings.has("W11"), !keep);
+    EXPECT_NE(report.weights->fitting.find(keep ? "mlc-2026 rtn" : "mlc-2026 rtn, lattice off"),
+              std::string::npos)
+        << report.weights->fitting;
+    EXPECT_EQ(report.weights->relative_mse < 1e-7, keep) << report.weights->relative_mse;
+    flip_bit("model.layers.0.mlp.down_proj.q_weight", 100, 3);
+    VerifyReport damaged;
+    run_verify(options, damaged, reporter);
+    EXPECT_EQ(damaged.findings.count("W40"), 1u) << report_text(damaged);
+  }
+}
+
 TEST_F(VerifyWeights, AFlippedBitOfACodeIsFound) {
   for (const char* scheme : {"q4f16_1", "q3f16_0", "q4f16_ft", "e4m3_e4m3_f16"}) {
     SCOPED_TRACE(scheme);
@@ -212,6 +248,15 @@ TEST_F(VerifyWeights, AFlippedBitOfAScaleIsFound) {
   EXPECT_EQ(finding.where, kDown + "weight: " + kDown + "q_scale [12, 4]");
   EXPECT_NE(finding.found.find("0 words and 1 scale differ"), std::string::npos) << finding.found;
   EXPECT_NE(finding.expected.find("mlc-2026 rtn"), std::string::npos);
+}
+
+// What a conversion leaves to be calibrated may have been.
+TEST_F(VerifyWeights, ACalibratedScaleIsNotHeldAgainstTheModel) {
+  make_clean("e4m3_e4m3_f16_max_calibrate");
+  put_half(kDown + "q_calibration_scale", 0, f32_to_bf16(0.25f));
+  expect_found(true, {});
+  put_half(kDown + "q_scale", 0, f32_to_bf16(0.25f));
+  expect_found(true, {"W30", "W40"});
 }
 
 TEST_F(VerifyWeights, AFlippedBitOfANormIsFound) {
