@@ -8,6 +8,8 @@
 namespace mlc {
 namespace {
 
+// Beside four times the text: a path is about as long as what it leads to, in files as people have.
+constexpr std::size_t kPaths = std::size_t{128} << 20;
 constexpr std::string_view kMerges = "model.merges";
 constexpr std::string_view kVocab = "model.vocab";
 constexpr std::string_view kAdded = "added_tokens";
@@ -26,8 +28,12 @@ std::string quoted(std::string_view key) {
 
 class Collector : public JsonHandler {
  public:
-  Collector(std::vector<JsonLeaf>& leaves, JsonForm form)
-      : leaves_(leaves), tokenizer_(form == JsonForm::kTokenizer) {}
+  Collector(std::vector<JsonLeaf>& leaves, std::size_t text, const std::string& where,
+            JsonForm form)
+      : leaves_(leaves),
+        where_(where),
+        most_(kPaths + 4 * text),
+        tokenizer_(form == JsonForm::kTokenizer) {}
 
   void begin_object(std::size_t) override { open(false); }
   void key(std::string_view name, std::size_t) override {
@@ -75,14 +81,21 @@ class Collector : public JsonHandler {
     Open closed = open_.back();
     open_.pop_back();
     path_.resize(closed.path);
-    if (closed.leaves == leaves_.size()) leaves_.push_back({path_, kind, {}});
+    if (closed.leaves == leaves_.size()) push(kind, {});
     if (tokenizer_ && !open_.empty() && open_.back().is_array) name_entry(closed.leaves);
   }
 
   void add(Json::Kind kind, std::string_view text) {
     enter();
-    leaves_.push_back({path_, kind, std::string(text)});
+    push(kind, text);
     if (tokenizer_ && !open_.empty() && open_.back().is_array) name_entry(leaves_.size() - 1);
+  }
+
+  void push(Json::Kind kind, std::string_view text) {
+    paths_ += path_.size();
+    if (paths_ > most_)
+      bad_input("{}: the paths of its values are longer than {} bytes", printable(where_), most_);
+    leaves_.push_back({path_, kind, std::string(text)});
   }
 
   // An item of a list has ended, whose leaves begin at `first`: lists of the tokenizer name it by
@@ -137,6 +150,9 @@ class Collector : public JsonHandler {
   }
 
   std::vector<JsonLeaf>& leaves_;
+  const std::string& where_;
+  std::size_t most_;
+  std::size_t paths_ = 0;  // bytes of all paths so far
   bool tokenizer_;
   std::string path_;
   std::vector<Open> open_;
@@ -180,7 +196,7 @@ Json JsonLeaf::json() const {
 JsonLeaves::JsonLeaves(std::string_view text, const std::string& where, JsonForm form) {
   JsonLimits limits;
   limits.nul_in_keys = true;  // a vocabulary may hold every character
-  Collector collector(leaves_, form);
+  Collector collector(leaves_, text.size(), where, form);
   parse_json_events(text, where, limits, collector);
   for (std::size_t i = 0; i < leaves_.size(); i++)
     // Two entries of one name: the second one keeps its place in the name.

@@ -33,7 +33,8 @@ enum class JsonForm : std::uint8_t {
 
 class JsonLeaves {
  public:
-  // Error(kBadInput) as base/json.h has it.
+  // Error(kBadInput) as base/json.h has it; and for long keys over many values, whose paths would
+  // take far more memory than the text.
   JsonLeaves(std::string_view text, const std::string& where, JsonForm form);
   JsonLeaves(const JsonLeaves&) = delete;
   JsonLeaves& operator=(const JsonLeaves&) = delete;

@@ -40,10 +40,10 @@ constexpr std::array<FindingRule, 7> kRules = {{
      "compare mlc-chat-config.json and the index with those of the place it comes from"},
     {"R05", "reference-logits", Severity::kError,
      "the logits are not those of the reference vectors",
-     "look for findings about files; if there are none, check the kernels and update the driver"},
+     "if a file differs (F10), that is why; else check the kernels, and update the driver"},
     {"R06", "reference-layer", Severity::kError,
      "this is the first part of the model whose result is not that of the reference vectors",
-     "compare the kernels of this layer: mlc verify --level kernels"},
+     "if a file differs (F10), that is why; else check the kernels: mlc verify --level kernels"},
     {"R07", "reference-not-checked", Severity::kWarning,
      "the reference vectors could not be compared on this device",
      "choose another device: mlc devices"},
@@ -211,7 +211,8 @@ void check_reference(const Reference& reference, Device& device, const VerifyOpt
     comparison.layers(reporter);
     ReferenceResult& result = comparison.result();
     result.path = reference_path(options);
-    result.device = options.device.device.device;
+    const std::string& asked = options.device.device.device;
+    result.device = asked == "auto" ? device.info().backend : asked;
     result.device_name = device.info().name;
     result.written_by = fmt::format("{}, mlc {}", reference.device, reference.version);
     result.seconds =

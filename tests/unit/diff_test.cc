@@ -68,6 +68,21 @@ TEST(JsonDifferences, AreCountedBeyondWhatIsKept) {
   EXPECT_EQ(found.kept.size(), ValueDifferences::kKept);
 }
 
+// A long key over many values would take memory far beyond the text's.
+TEST(JsonDifferences, PathsAreBounded) {
+  std::string text = "{\"" + std::string(1 << 20, 'k') + "\": [0";
+  for (int i = 0; i < 300; i++)
+    text += ",0";
+  text += "]}";
+  try {
+    JsonLeaves leaves(text, "FILE", JsonForm::kPlain);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kBadInput);
+    EXPECT_THAT(error.what(), HasSubstr("FILE: the paths of its values"));
+  }
+}
+
 TEST(TokenizerDifferences, VocabularyByToken) {
   EXPECT_THAT(
       compare(R"({"model": {"vocab": {"a": 0, "b": 1, "a.b": 2}}})",
