@@ -153,17 +153,21 @@ Json result_json(const KernelsResult& kernels) {
       .set("kernels", std::move(rows));
 }
 
+Json layers_json(const std::vector<LayerNumbers>& layers) {
+  Json rows = Json::array();
+  for (const LayerNumbers& layer : layers)
+    rows.push(Json::object()
+                  .set("label", layer.label)
+                  .set("kernel", layer.kernel)
+                  .set("variant", layer.variant)
+                  .set("relative_error", number(layer.relative_error))
+                  .set("own_error", number(layer.own_error))
+                  .set("nonfinite", layer.nonfinite)
+                  .set("reference_nonfinite", layer.reference_nonfinite));
+  return rows;
+}
+
 Json result_json(const ModelResult& model) {
-  Json layers = Json::array();
-  for (const LayerNumbers& layer : model.layers)
-    layers.push(Json::object()
-                    .set("label", layer.label)
-                    .set("kernel", layer.kernel)
-                    .set("variant", layer.variant)
-                    .set("relative_error", number(layer.relative_error))
-                    .set("own_error", number(layer.own_error))
-                    .set("nonfinite", layer.nonfinite)
-                    .set("reference_nonfinite", layer.reference_nonfinite));
   return Json::object()
       .set("device", model.device)
       .set("reference", model.reference)
@@ -171,7 +175,8 @@ Json result_json(const ModelResult& model) {
       .set("device_error", divergence_json(model.device_error))
       .set("quantization_error",
            model.quantization_error ? divergence_json(*model.quantization_error) : Json())
-      .set("layers", std::move(layers))
+      .set("layers", layers_json(model.layers))
+      .set("source_layers", layers_json(model.source_layers))
       .set("seconds", number(model.seconds));
 }
 
