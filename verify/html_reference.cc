@@ -40,7 +40,7 @@ std::string html_reference(const VerifyReport& report) {
       "<code>{}</code>, {}: {} prompts, {} positions, of which {} wrong; logits within {} of their "
       "range.</p>\n",
       html_text(r.path), html_text(r.written_by), html_text(r.device), html_text(r.device_name),
-      r.prompts, r.positions, r.wrong_positions, percent_text(r.max_logit_share));
+      r.prompts, r.positions, r.wrong_positions, number_text(r.max_logit_share));
   if (r.parts.empty()) return text + "</section>\n";
   text +=
       "<h3>Checksums</h3>\n<p class=\"soft\">Error of the checksums of each part, as a share of "

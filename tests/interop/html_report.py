@@ -2,6 +2,7 @@
 """Opens reports of `mlc verify --html` in headless Chromium (Debian: chromium) and looks at them as a reader would.
 
   html_report.py REPORT_CLI                      made-up reports, one as large as models get
+  html_report.py REPORT_CLI --mlc MLC            also that of the small trained model
   html_report.py REPORT_CLI --page HTML          this page too
   html_report.py REPORT_CLI --pictures FOLDER    also keeps pictures of all pages, phone and desktop, light and dark
 
@@ -249,9 +250,22 @@ def check_pages(program, folder, pages, pictures):
     return failed
 
 
+def real_page(mlc, folder):
+    """The report of the small trained model."""
+    kjv = pathlib.Path(__file__).resolve().parent.parent / "data" / "kjv-llama"
+    (folder / "text.txt").write_text((kjv / "reference" / "held_out.txt").read_text()[:1200])
+    for command in (
+            [mlc, "convert_weight", kjv, "--quantization", "q4f16_1", "-o", "model"],
+            [mlc, "gen_config", kjv, "--quantization", "q4f16_1", "--conv-template", "LM", "-o", "model"],
+            [mlc, "verify", "model", "--source", kjv, "--device", "cpu", "--text", "text.txt", "--html", "kjv-llama.html"]):
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder / "kjv-llama.html"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("report_cli", type=pathlib.Path)
+    parser.add_argument("--mlc", type=pathlib.Path)
     parser.add_argument("--page", type=pathlib.Path, action="append", default=[])
     parser.add_argument("--pictures", type=pathlib.Path)
     arguments = parser.parse_args()
@@ -263,6 +277,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="mlc-html-", ignore_cleanup_errors=True) as name:
         folder = pathlib.Path(name)
         pages = list(arguments.page)
+        if arguments.mlc:
+            pages.append(real_page(arguments.mlc.resolve(), folder))
         for kind in ("nothing", "alone", "32", "128"):
             page = folder / f"made-up-{kind}.html"
             subprocess.run([arguments.report_cli, kind, page, folder / "report.json"], check=True)
