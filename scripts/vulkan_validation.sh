@@ -2,7 +2,7 @@
 # The Vulkan tests under GPU-assisted and synchronization validation: every access of a shader is
 # checked against its buffer, every dispatch for missing barriers. The layer puts code of its own
 # around each access, which a CPU driver compiles for seconds where it took a tenth of one; so each
-# kernel is a process of its own, two run at a time, and all take about half an hour on lavapipe. No
+# kernel is a process of its own, two run at a time, and all take 10 to 30 minutes on lavapipe. No
 # part of scripts/test.sh. That the layer reports what it should is tested first
 # (VulkanChecks.GpuAssistedValidationReports).
 #   scripts/vulkan_validation.sh [BUILD [KERNEL...]]    BUILD: the build folder, build/release
