@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "convert/method.h"
+#include "convert/source.h"
 #include "verify/levels.h"
 #include "verify/reference.h"
 #include "verify/report.h"
@@ -78,11 +80,20 @@ RunCommand setup(CLI::App& app) {
                            ->type_name("FOLDER");
   app.add_option("--source", options.source, "the checkpoint that it was made from")
       ->type_name("PATH");
+  std::vector<std::string> formats;
+  for (const SourceFormat& format : source_formats())
+    formats.emplace_back(format.name);
+  one_of(app.add_option("--source-format", options.source_format, "what to look for in it"),
+         formats);
   app.add_flag("--recompute{mlc-2026}", options.recompute,
-               "prove that the weights have the bits of this numeric rule; needs --source")
-      ->type_name("RULE");
-  app.add_option("--recompute-method", options.recompute_method, "and of this method")
-      ->type_name("METHOD");
+               "prove that the weights are, to the bit, what quantizing the source again gives; by "
+               "mlc-2026, or by the numeric rule named: --recompute=RULE");
+  std::vector<std::string> known;
+  for (const Method& method : methods())
+    known.emplace_back(method.name);
+  one_of(app.add_option("--recompute-method", options.recompute_method,
+                        "the method that goes with the rule"),
+         known);
   std::vector<std::string> names = {"all"};
   for (const LevelRow& row : levels())
     names.emplace_back(row.name);

@@ -25,11 +25,19 @@ std::string config_of(const std::string& source) {
   return parent.empty() ? "." : parent;
 }
 
+std::string rule_names() {
+  std::string names;
+  for (const NumericRule& rule : numeric_rules())
+    names += (names.empty() ? "" : ", ") + std::string(rule.name);
+  return names;
+}
+
 std::optional<Recipe> asked_recipe(const VerifyOptions& options) {
   if (options.recompute.empty()) return std::nullopt;
   Recipe recipe{find_numeric_rule(options.recompute), find_method(options.recompute_method)};
   if (recipe.rule == nullptr)
-    fail(ExitCode::kUsage, "--recompute {}: unknown numeric rule", printable(options.recompute));
+    fail(ExitCode::kUsage, "--recompute={}: unknown numeric rule; expected one of {}",
+         printable(options.recompute), rule_names());
   if (recipe.method == nullptr)
     fail(ExitCode::kUsage, "--recompute-method {}: unknown", printable(options.recompute_method));
   if (options.source.empty())
