@@ -23,6 +23,8 @@ std::string tile(std::string_view name, const std::string& value) {
 }
 
 std::string divergence_tiles(std::string_view of, const Divergence& d) {
+  if (d.positions == 0)
+    return tile(fmt::format("{}: logits", of), d.nonfinite_positions == 0 ? "none" : "not finite");
   return tile(fmt::format("{}: mean KL", of), number_text(d.kl_mean) + " nats") +
          tile(fmt::format("{}: same first choice", of), percent_text(d.top1));
 }

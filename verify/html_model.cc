@@ -70,11 +70,13 @@ std::string numbers_table(const ModelResult& model) {
     std::string_view name;
     Number number;
     bool of_device = false;  // says nothing of quantization
+    bool of_all = false;     // also of positions that are not finite
   };
   constexpr Row kRows[] = {
-      {"positions", [](const Divergence& d) { return fmt::format("{}", d.positions); }},
-      {"of which not finite",
-       [](const Divergence& d) { return fmt::format("{}", d.nonfinite_positions); }},
+      {"positions", [](const Divergence& d) { return fmt::format("{}", d.positions); }, false,
+       true},
+      {"further ones, not finite",
+       [](const Divergence& d) { return fmt::format("{}", d.nonfinite_positions); }, false, true},
       {"mean KL, nats", [](const Divergence& d) { return number_text(d.kl_mean); }},
       {"99 % of KL, nats", [](const Divergence& d) { return number_text(d.kl_99); }},
       {"largest KL, nats", [](const Divergence& d) { return number_text(d.kl_max); }},
@@ -110,8 +112,12 @@ std::string numbers_table(const ModelResult& model) {
       "</thead><tbody>\n",
       source ? "<th scope=\"col\" class=\"n\">quantization</th>" : "");
   for (const Row& row : kRows) {
-    std::string device = row.number(model.device_error);
-    std::string other = source && !row.of_device ? row.number(*model.quantization_error) : "";
+    // Of no positions there are no numbers.
+    auto number = [&](const Divergence& d) {
+      return d.positions == 0 && !row.of_all ? std::string() : row.number(d);
+    };
+    std::string device = number(model.device_error);
+    std::string other = source && !row.of_device ? number(*model.quantization_error) : "";
     if (device.empty() && other.empty()) continue;
     text += fmt::format("<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td>{}</tr>\n", row.name,
                         device, source ? fmt::format("<td class=\"n\">{}</td>", other) : "");
@@ -125,7 +131,9 @@ double size_of(const LayerNumbers& layer) {
 }
 
 std::string layer_row(const LayerNumbers& layer, const LogAxis& axis) {
-  std::string value = layer.nonfinite ? "not finite" : number_text(layer.own_error);
+  std::string value = layer.nonfinite             ? "not finite"
+                      : layer.reference_nonfinite ? "both not finite"
+                                                  : number_text(layer.own_error);
   std::string title = fmt::format("{}, {}: own error {}, with earlier ones {}", layer.label,
                                   layer.variant, value, number_text(layer.relative_error));
   // A value at the lower end of the axis is still a mark.

@@ -37,8 +37,9 @@ std::string html_reference(const VerifyReport& report) {
   const ReferenceResult& r = *report.reference;
   std::string text = fmt::format(
       "<section id=\"reference\">\n<h2>Reference vectors</h2>\n<p><code>{}</code> ({}) on "
-      "<code>{}</code>, {}: {} prompts, {} positions, of which {} wrong; logits within {} of their "
-      "range.</p>\n",
+      "<code>{}</code>, {}: {} prompts, {} positions, of which {} wrong; largest difference of a "
+      "logit, "
+      "as a share of their range: {}.</p>\n",
       html_text(r.path), html_text(r.written_by), html_text(r.device), html_text(r.device_name),
       r.prompts, r.positions, r.wrong_positions, number_text(r.max_logit_share));
   if (r.parts.empty()) return text + "</section>\n";

@@ -145,16 +145,23 @@ std::string Map::strip(const Kind& kind) const {
   auto columns = static_cast<double>(in_layers ? layers_ : 1);
   double worst = 0;
   std::string marks = rect_mark(0, 1, kStripHeight / 2.0 - 1, 2, "back", kind.name);
-  for (const ParamNumbers* p : kind.params) {
+  // What findings name comes last, so that nothing covers its outline.
+  std::vector<const ParamNumbers*> order = kind.params;
+  std::stable_partition(order.begin(), order.end(),
+                        [&](const ParamNumbers* p) { return !named(*p); });
+  bool finite = true;
+  for (const ParamNumbers* p : order) {
+    finite = finite && p->nan == 0 && p->inf == 0;
     auto column = static_cast<double>(in_layers ? p->layer : 0);
     marks += rect_mark(column / columns, 1 / columns, 0, kStripHeight, css(*p), title(*p));
-    // NaN stays.
-    if (!(value(*p) <= worst) && !std::isnan(worst)) worst = value(*p);
+    if (value(*p) > worst) worst = value(*p);
+    finite = finite && !std::isnan(value(*p));
   }
-  std::string label = fmt::format("{}: {} up to {}", kind.name, compared_ ? "relative MSE" : "RMS",
-                                  number_text(worst));
+  std::string shown = finite ? number_text(worst) : "not finite";
+  std::string label =
+      fmt::format("{}: {} up to {}", kind.name, compared_ ? "relative MSE" : "RMS", shown);
   return chart_row(fmt::format("<code>{}</code>", html_text(kind.short_name)),
-                   row_svg(kStripHeight, label, marks), html_text(number_text(worst)));
+                   row_svg(kStripHeight, label, marks), shown);
 }
 
 std::string Map::legend() const {

@@ -45,7 +45,12 @@ std::string row(std::string_view name, const std::string& text) {
 }
 
 std::string divergence_rows(const Divergence& d) {
-  std::string text = fmt::format(
+  std::string text = d.nonfinite_positions == 0
+                         ? std::string()
+                         : fmt::format("| further positions, with NaN or infinity | {} |\n",
+                                       d.nonfinite_positions);
+  if (d.positions == 0) return text;
+  text += fmt::format(
       "| KL divergence in nats, mean | {:.3e} |\n| 99 % | {:.3e} |\n| largest | {:.3e} |\n"
       "| same first choice | {:.2f} % |\n| largest difference of a logit | {:.3e} of {:.3g} |\n"
       "| mean difference of a logit | {:.3e} |\n",

@@ -24,12 +24,16 @@ std::string line(std::string_view name, const std::string& text) {
 }
 
 std::string divergence_line(const Divergence& d) {
+  if (d.positions == 0)
+    return fmt::format("no numbers: NaN or infinity at all {} positions", d.nonfinite_positions);
   std::string text =
       fmt::format("KL {:.2e} mean, {:.2e} largest; top-1 {:.4f}; logits {:.2e} of {:.3g}",
                   d.kl_mean, d.kl_max, d.top1, d.max_logit_error, d.logit_range);
   if (d.perplexity_positions > 0)
     text += fmt::format("; perplexity {:.4f} against {:.4f}, ratio {:.5f} +- {:.5f}", d.perplexity,
                         d.perplexity_reference, d.perplexity_ratio, d.perplexity_ratio_error);
+  if (d.nonfinite_positions > 0)
+    text += fmt::format("; NaN or infinity at {} further positions", d.nonfinite_positions);
   return text;
 }
 

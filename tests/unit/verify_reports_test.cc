@@ -116,6 +116,51 @@ TEST(VerifyMarkdown, SaysHowManyMoreThereAre) {
   EXPECT_THAT(report_markdown(nothing), HasSubstr("No findings."));
 }
 
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
+    n++;
+  return n;
+}
+
+TEST(VerifyHtml, NoTextOfAFileIsMarkup) {
+  VerifyReport report;
+  fill_synthetic_report(report, 2);
+  report.weights->params[1].name = kHostileText;
+  report.weights->params[1].kind = kHostileText;
+  report.kernels->kernels[0].variant = kHostileText;
+  report.kernels->kernels[0].first_wrong = kHostileText;
+  report.model_run->layers[0].label = kHostileText;
+  report.reference->first_wrong = kHostileText;
+  std::string page = report_html(report);
+  EXPECT_EQ(count(page, "<script"), 1U);
+  EXPECT_EQ(count(page, "</script"), 1U);
+  EXPECT_EQ(count(page, "</style"), 1U);
+  EXPECT_THAT(page, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(page, Not(HasSubstr("\xff")));
+  EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(1)&lt;/script&gt;"));
+  // The JSON in it is the one that --json gives, with other escapes.
+  std::size_t from = page.find("id=\"report\">") + std::string_view("id=\"report\">").size();
+  std::string json = page.substr(from, page.find("</script>", from) - from);
+  EXPECT_EQ(parse_json(json, "page"), parse_json(dump_json(report_json(report)), "report"));
+}
+
+TEST(VerifyHtml, EqualReportsGiveEqualBytes) {
+  VerifyReport a, b;
+  fill_synthetic_report(a, 3);
+  fill_synthetic_report(b, 3);
+  EXPECT_EQ(report_html(a), report_html(b));
+}
+
+TEST(VerifyHtml, SaysWhereThereAreNoNumbers) {
+  VerifyReport report;
+  report.model_run.emplace();
+  report.model_run->device_error.nonfinite_positions = 7;
+  EXPECT_THAT(report_html(report), HasSubstr("<dt>Device: logits</dt><dd>not finite</dd>"));
+  EXPECT_THAT(report_text(report), HasSubstr("no numbers: NaN or infinity at all 7 positions"));
+  EXPECT_THAT(report_markdown(report), HasSubstr("with NaN or infinity | 7 |"));
+}
+
 class ReportFilesTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -162,6 +207,9 @@ TEST_F(ReportFilesTest, StandardOutputHasOneOfThem) {
   std::string path = folder_ + "/s.md";
   EXPECT_EQ(printed({.summary = path}), report_text(report));
   EXPECT_EQ(read_file(path, 1 << 20), report_markdown(report));
+  path = folder_ + "/p.html";
+  EXPECT_EQ(printed({.html = path}), report_text(report));
+  EXPECT_EQ(read_file(path, 1 << 24), report_html(report));
 }
 
 TEST(FindingList, HasEveryRule) {
