@@ -50,7 +50,7 @@ struct Outcome {
   }
 };
 
-void check(KernelCheck options, Outcome& outcome) {
+void check(const KernelCheck& options, Outcome& outcome) {
   SilentReporter silent;
   check_kernels(options, outcome.result, outcome.findings, silent);
 }
