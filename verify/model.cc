@@ -213,7 +213,7 @@ class ModelLevel {
 
   void judge_device(ModelResult& result, const WorstPiece& worst) {
     const Divergence& d = result.device_error;
-    const Thresholds& bounds = options_.thresholds;
+    const VerifyThresholds& bounds = options_.thresholds;
     double share = d.logit_range > 0 ? d.max_logit_error / d.logit_range : 0;
     bool kl = bounds.broken(Threshold::kDeviceKl, d.kl_mean);
     bool logits = bounds.broken(Threshold::kDeviceLogits, share);
@@ -270,7 +270,7 @@ class ModelLevel {
 
   void judge_quantization(ModelResult& result) {
     const Divergence& d = *result.quantization_error;
-    const Thresholds& bounds = options_.thresholds;
+    const VerifyThresholds& bounds = options_.thresholds;
     bool broken = d.nonfinite_positions > 0;
     auto judge = [&](ModelRule rule, Threshold threshold, double value, const char* what) {
       if (!bounds.broken(threshold, value)) return;

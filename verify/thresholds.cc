@@ -59,18 +59,18 @@ std::string unknown_name(std::string_view name) {
 
 std::span<const ThresholdRow> threshold_rows() { return kRows; }
 
-Thresholds::Thresholds() : values_{} {
+VerifyThresholds::VerifyThresholds() : values_{} {
   for (const ThresholdRow& row : kRows)
     values_[static_cast<std::size_t>(row.threshold)] = row.value;
 }
 
-bool Thresholds::broken(Threshold threshold, double value) const {
+bool VerifyThresholds::broken(Threshold threshold, double value) const {
   if (std::isnan(value)) return true;
   double bound = (*this)[threshold];
   return kRows[static_cast<std::size_t>(threshold)].at_least ? value < bound : value > bound;
 }
 
-void Thresholds::set(std::string_view assignment) {
+void VerifyThresholds::set(std::string_view assignment) {
   std::size_t equals = assignment.find('=');
   if (equals == std::string_view::npos)
     fail(ExitCode::kUsage, "--threshold {}: expected NAME=VALUE", printable(assignment));
@@ -85,7 +85,7 @@ void Thresholds::set(std::string_view assignment) {
   values_[static_cast<std::size_t>(row->threshold)] = value;
 }
 
-void Thresholds::read_file(const std::string& path) {
+void VerifyThresholds::read_file(const std::string& path) {
   Json json = read_json_file(path);
   for (const auto& [name, value] : json.members(path)) {
     const ThresholdRow* row = find_row(name);

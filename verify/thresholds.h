@@ -34,9 +34,9 @@ struct ThresholdRow {
 };
 std::span<const ThresholdRow> threshold_rows();
 
-class Thresholds {
+class VerifyThresholds {
  public:
-  Thresholds();  // the defaults
+  VerifyThresholds();  // the defaults
   double operator[](Threshold threshold) const {
     return values_[static_cast<std::size_t>(threshold)];
   }

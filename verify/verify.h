@@ -47,7 +47,7 @@ struct VerifyOptions {
   std::string recompute_method = "rtn";
   // Level kernels: every case with every format, not those that the model needs.
   bool all_cases = false;
-  Thresholds thresholds;
+  VerifyThresholds thresholds;
   // What is known of the folder's files from elsewhere: path below it, and lower-case hex.
   std::map<std::string, std::string> sha256 = {};
   // Against mlc-verify-reference.json of the folder, where it has one (verify/reference.h).
@@ -63,7 +63,7 @@ struct VerifyReport {
   std::vector<Level> ran;
   std::vector<std::pair<Level, std::string>> skipped;  // and why
   Findings findings;
-  Thresholds thresholds;
+  VerifyThresholds thresholds;
   std::optional<FilesResult> files;
   std::optional<ParamsResult> params;
   std::optional<WeightsResult> weights;

@@ -84,7 +84,7 @@ double median(std::vector<double> values) {
 
 class Judge {
  public:
-  Judge(const WeightsResult& result, const Thresholds& thresholds, Findings& findings)
+  Judge(const WeightsResult& result, const VerifyThresholds& thresholds, Findings& findings)
       : result_(result), thresholds_(thresholds), findings_(findings) {
     for (std::size_t p = 0; p < result.params.size(); p++)
       if (result.params[p].layer >= 0) kinds_[result.params[p].kind].push_back(p);
@@ -175,7 +175,7 @@ class Judge {
   }
 
   const WeightsResult& result_;
-  const Thresholds& thresholds_;
+  const VerifyThresholds& thresholds_;
   Findings& findings_;
   std::map<std::string_view, std::vector<std::size_t>> kinds_;
 };
@@ -187,7 +187,7 @@ const FindingRule& rule_of(WeightRule rule) { return kRules[static_cast<std::siz
 std::span<const FindingRule> weight_rules() { return kRules; }
 
 void judge_weights(const WeightsResult& result, const std::vector<std::uint64_t>& bad_scales,
-                   int code_bits, const Thresholds& thresholds, Findings& findings) {
+                   int code_bits, const VerifyThresholds& thresholds, Findings& findings) {
   Judge judge(result, thresholds, findings);
   for (std::size_t p = 0; p < result.params.size(); p++) {
     const ParamNumbers& param = result.params[p];

@@ -36,6 +36,6 @@ const FindingRule& rule_of(WeightRule rule);
 // Findings about the numbers of each param, alone and beside the same params of other layers.
 // `bad_scales`: of each param, scales that are NaN or infinite.
 void judge_weights(const WeightsResult& result, const std::vector<std::uint64_t>& bad_scales,
-                   int code_bits, const Thresholds& thresholds, Findings& findings);
+                   int code_bits, const VerifyThresholds& thresholds, Findings& findings);
 
 }  // namespace mlc

@@ -53,7 +53,7 @@ TEST(Findings, IdsAreOrderedAndOfTheirOwn) {
 }
 
 TEST(ThresholdsOfVerify, DefaultsAssignmentsAndFiles) {
-  Thresholds t;
+  VerifyThresholds t;
   EXPECT_FALSE(t.broken(Threshold::kDeviceKl, 1e-6));
   EXPECT_TRUE(t.broken(Threshold::kDeviceKl, 2e-6));
   EXPECT_TRUE(t.broken(Threshold::kDeviceKl, std::nan("")));
