@@ -35,7 +35,9 @@ std::vector<double> LinearAxis::steps() const {
   return values;
 }
 
-LogAxis::LogAxis(double lowest, double highest) : lowest_(lowest), highest_(highest) {
+// Away from the ends of what a double can hold, where a power of ten is 0 or infinite.
+LogAxis::LogAxis(double lowest, double highest)
+    : lowest_(std::clamp(lowest, 1e-300, 1e299)), highest_(std::clamp(highest, 1e-300, 1e300)) {
   if (highest_ <= lowest_) highest_ = 10 * lowest_;
 }
 

@@ -152,6 +152,22 @@ TEST(VerifyHtml, EqualReportsGiveEqualBytes) {
   EXPECT_EQ(report_html(a), report_html(b));
 }
 
+TEST(VerifyHtml, TakesTheSmallestAndTheLargestNumbers) {
+  VerifyReport report;
+  fill_synthetic_report(report, 2);
+  report.weights->params[1].relative_mse = 1e308;
+  report.weights->params[2].relative_mse = 5e-324;
+  report.model_run->device_error.kl_curve = {5e-324, 1e308, 0, NAN, INFINITY};
+  report.model_run->quantization_error->kl_curve = {5e-324};
+  report.model_run->layers[0].own_error = 5e-324;
+  report.reference->parts[0].tolerance = 0;
+  report.kernels->kernels[0].bytes = ~std::uint64_t{0};
+  report.kernels->kernels[0].nanoseconds = 1;
+  std::string page = report_html(report);
+  EXPECT_THAT(page, HasSubstr("</html>"));
+  EXPECT_THAT(page, Not(testing::ContainsRegex("=\"-?(nan|inf)")));
+}
+
 TEST(VerifyHtml, SaysWhereThereAreNoNumbers) {
   VerifyReport report;
   report.model_run.emplace();
