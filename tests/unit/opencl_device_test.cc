@@ -87,7 +87,7 @@ TEST_F(OpenClDevice, ShowsTheLogOfAFailedBuild) {
   cl_int code = CL_SUCCESS;
   const ClContext context(opencl().clCreateContext(nullptr, 1, &entry.id, nullptr, nullptr, &code));
   ASSERT_EQ(code, CL_SUCCESS);
-  OpenClCompiler compiler(context.get(), entry, "");
+  OpenClCompiler compiler(context.get(), entry, DeviceOptions{});
   std::string source;
   for (int i = 0; i < 1000; i++)
     source += "__kernel void k() { no_such_\x1b_function(); }\n";
