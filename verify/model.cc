@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <limits>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -61,6 +60,9 @@ class ModelLevel {
     open_source();
     RunSums sums;
     try {
+      // What the config says is seen in the first steps, even where it changes logits little.
+      if (source_ != nullptr)
+        source_steps_ = compare_first_piece(*source_, *device_engine_, language_sequence());
       run_sequences({device_engine_.get(), reference_.get(), source_.get()}, sequences_,
                     choice_.sequences, threads(), sums, reporter_);
     } catch (const Error& error) {
@@ -74,7 +76,9 @@ class ModelLevel {
     result.text = describe(sequences_, text_name_);
     const double share = options_.thresholds[Threshold::kDeviceLogits];
     result.device_error = sums.device.result(share);
-    if (source_ != nullptr) result.quantization_error = sums.quantization.result(share);
+    const DivergenceSums& beside_source =
+        sums.quantization.positions() > 0 ? sums.quantization : sums.strange;
+    if (source_ != nullptr) result.quantization_error = beside_source.result(share);
     judge_device(result, sums.worst);
     if (result.quantization_error) judge_quantization(result);
     result.seconds =
@@ -196,7 +200,10 @@ class ModelLevel {
     fast.threads = options_.device.device.threads;
     source_device_ = open_device(fast);
     try {
-      source_ = open_source_engine();
+      SourceModel source = open_source_model(options_.source, options_.source_format,
+                                             options_.model_type, reporter_);
+      source_ = Engine::open(*source_device_, source.model, std::move(source.params),
+                             engine_options(KvFormat::kF32), reporter_);
     } catch (const Error& error) {
       if (error.code() != ExitCode::kUnsupported) throw;
       findings_.add(rule_of(ModelRule::kSourceNotRun), options_.source, error.what());
@@ -290,32 +297,12 @@ class ModelLevel {
     if (d.perplexity_positions > 0)
       judge(ModelRule::kPerplexityRatio, Threshold::kPerplexityRatio, d.perplexity_ratio, "ratio");
     // Where the device is wrong, that is what there is to see to.
-    bool device_is_right = !findings_.has(rule_of(ModelRule::kDeviceDiverges).id) &&
-                           !findings_.has(rule_of(ModelRule::kNonfinite).id);
-    if (broken && device_is_right) find_source_step(result);
-  }
-
-  // The same weights and config on the same device but for what the folders say: a step of its own
-  // differs by the rounding of its weights, or not at all.
-  void find_source_step(ModelResult& result) {
-    const TokenSequence& sequence = language_sequence();
-    source_ = nullptr;
-    device_engine_ = nullptr;
-    reference_ = nullptr;
-    auto model = [&] {
-      return Engine::open(*source_device_, model_, engine_options(KvFormat::kF32), reporter_);
-    };
-    try {
-      result.source_layers = compare_steps([&] { return open_source_engine(); }, model, sequence, 0,
-                                           std::numeric_limits<double>::infinity());
-    } catch (const Error& error) {
-      // No memory for both at once: the findings stand without it.
-      if (error.code() != ExitCode::kUnsupported) throw;
-      reporter_.note(fmt::format("the steps were not compared: {}", error.what()));
+    if (findings_.has(rule_of(ModelRule::kDeviceDiverges).id) ||
+        findings_.has(rule_of(ModelRule::kNonfinite).id))
       return;
-    }
-    const LayerNumbers* step = first_beyond_quantization(result.source_layers);
+    const LayerNumbers* step = first_beyond_quantization(source_steps_, broken);
     if (step == nullptr) return;
+    result.source_layers = source_steps_;
     findings_.add(
         rule_of(ModelRule::kSourceLayerDiffers), step->label,
         fmt::format("{} differs by {:.3g} of the largest value", step->kernel, step->own_error));
@@ -337,6 +324,7 @@ class ModelLevel {
   LoadedModel model_;
   std::vector<TokenSequence> sequences_;
   ReferenceChoice choice_;
+  std::vector<LayerNumbers> source_steps_;
   // Devices before what they made.
   std::unique_ptr<Device> reference_device_, source_device_;
   std::unique_ptr<Engine> device_engine_, reference_, source_;

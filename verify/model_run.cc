@@ -1,6 +1,7 @@
 #include "verify/model_run.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
@@ -37,6 +38,18 @@ std::vector<PositionNumbers> compare(std::span<const float> against, std::span<c
   return numbers;
 }
 
+// Whether the source has half of the doubt, at most, of one that knows nothing.
+bool is_known(const std::vector<PositionNumbers>& numbers) {
+  double nll = 0;
+  double nothing = 0;
+  for (const PositionNumbers& position : numbers) {
+    if (!position.scored) continue;
+    nll += position.reference_nll;
+    nothing += std::log(static_cast<double>(position.logits));
+  }
+  return nothing > 0 && nll < nothing / 2;
+}
+
 double error_of(const PositionNumbers& numbers) {
   return numbers.nonfinite ? std::numeric_limits<double>::infinity() : numbers.max_logit_error;
 }
@@ -56,6 +69,7 @@ void run_sequences(const RunEngines& engines, const std::vector<TokenSequence>& 
     Engine* source = sequence.is_language ? engines.source : nullptr;
     for (Engine* engine : {engines.device, reference, source})
       if (engine != nullptr) engine->reset(0);
+    std::vector<PositionNumbers> beside_source;
     for (std::size_t piece = 0; piece < pieces_of(sequence); piece++) {
       throw_if_cancelled();
       std::vector<RowInput> rows = piece_of(sequence, piece);
@@ -66,11 +80,14 @@ void run_sequences(const RunEngines& engines, const std::vector<TokenSequence>& 
         sums.device.add(numbers);
         if (error_of(numbers) > sums.worst.error) sums.worst = {s, piece, error_of(numbers)};
       }
-      for (const PositionNumbers& numbers :
-           compare(forward(source, rows), device, sequence, first, rows.size(), threads))
-        sums.quantization.add(numbers);
+      std::vector<PositionNumbers> more =
+          compare(forward(source, rows), device, sequence, first, rows.size(), threads);
+      beside_source.insert(beside_source.end(), more.begin(), more.end());
       reporter.advance(rows.size() * bytes);
     }
+    bool known = sequence.is_text || is_known(beside_source);
+    for (const PositionNumbers& numbers : beside_source)
+      (known ? sums.quantization : sums.strange).add(numbers);
   }
   reporter.end();
 }

@@ -27,8 +27,11 @@ struct WorstPiece {
 };
 
 struct RunSums {
-  DivergenceSums device;        // from the reference
-  DivergenceSums quantization;  // from the source, over what is language
+  DivergenceSums device;  // from the reference
+  // From the source: over the text, or the prompts that the source knows how to go on with; what is
+  // strange to it stands apart, for there quantization moves what was a guess.
+  DivergenceSums quantization;
+  DivergenceSums strange;
   WorstPiece worst;
 };
 

@@ -75,6 +75,7 @@ void add_text(const TokenOptions& options, std::vector<TokenSequence>& sequences
     TokenSequence window = window_of(std::span(ids).subspan(begin, count), options);
     window.name = fmt::format("{}, tokens {} to {}", options.text_name, begin, begin + count - 1);
     window.is_language = true;
+    window.is_text = true;
     sequences.push_back(std::move(window));
   }
 }

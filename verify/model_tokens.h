@@ -19,6 +19,7 @@ struct TokenSequence {
   // Tokens in one call of the engine: 1 decodes, more prefill, each with kernels of its own.
   std::uint32_t rows = 1;
   bool is_language = false;  // what the model was made for: quantization error is measured on it
+  bool is_text = false;      // of the text that was asked for
 };
 
 // The most rows of a sequence.

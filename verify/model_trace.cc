@@ -78,14 +78,6 @@ bool has_weights(const LayerNumbers& step) {
   return step.kernel == "matmul" || step.kernel == "moe_matmul" || step.kernel == "embed";
 }
 
-// "layer 3 mlp.down_proj": "mlp.down_proj", the same in every layer.
-std::string kind_of(const LayerNumbers& step) {
-  constexpr std::string_view kLayer = "layer ";
-  if (!step.label.starts_with(kLayer)) return step.label;
-  std::size_t space = step.label.find(' ', kLayer.size());
-  return space == std::string::npos ? step.label : step.label.substr(space + 1);
-}
-
 double own_bound(const LayerNumbers& step, double bound) {
   return step.kernel == "kv_store" ? std::max(bound, kHalfRounding) : bound;
 }
@@ -177,31 +169,30 @@ const LayerNumbers* first_wrong(const std::vector<LayerNumbers>& steps, double b
   return nullptr;
 }
 
-const LayerNumbers* first_beyond_quantization(const std::vector<LayerNumbers>& steps) {
-  // Steps without matrices differ by the rounding of norms and biases to the model's dtype, 2^-8 at
-  // most. Three bits a weight move a product by a tenth or two of the largest; another matrix moves
-  // it wholly, and a layer of another model stands out among the others.
-  constexpr double kRounding = 1e-2;
-  constexpr double kWholly = 0.5;
-  constexpr double kStandsOut = 4;
-  std::map<std::string, std::vector<double>> kinds;
-  for (const LayerNumbers& step : steps)
-    if (has_weights(step)) kinds[kind_of(step)].push_back(step.own_error);
-  for (auto& [kind, errors] : kinds)
-    std::sort(errors.begin(), errors.end());
+const LayerNumbers* first_beyond_quantization(const std::vector<LayerNumbers>& steps,
+                                              bool weights_too) {
+  // Steps without matrices differ by the rounding of norms, caches and decays to 11 or 8 bits.
+  // Three bits a weight move a product by a tenth or two of the largest value; another matrix moves
+  // it wholly.
+  constexpr double kRounding = 5e-2;
+  constexpr double kQuantization = 0.4;
   for (const LayerNumbers& step : steps) {
-    if (step.nonfinite) return &step;
-    if (!has_weights(step)) {
-      if (step.own_error > kRounding) return &step;
-      continue;
-    }
-    // Half of the layers may be wrong.
-    const std::vector<double>& others = kinds[kind_of(step)];
-    double usual = others[others.size() / 4];
-    bool stands_out = step.own_error > std::max(kRounding, kStandsOut * usual);
-    if (step.own_error > kWholly || stands_out) return &step;
+    if (has_weights(step) && !weights_too) continue;
+    if (step.nonfinite || step.own_error > (has_weights(step) ? kQuantization : kRounding))
+      return &step;
   }
   return nullptr;
+}
+
+std::vector<LayerNumbers> compare_first_piece(Engine& reference, Engine& other,
+                                              const TokenSequence& sequence) {
+  std::vector<LayerNumbers> steps = own_errors(reference, other, piece_of(sequence, 0));
+  reference.reset(0);
+  other.reset(0);
+  add_carried_errors(reference, other, piece_of(sequence, 0), steps);
+  reference.reset(0);
+  other.reset(0);
+  return steps;
 }
 
 std::vector<LayerNumbers> compare_steps(const OpenEngine& reference, const OpenEngine& other,

@@ -29,9 +29,16 @@ std::vector<LayerNumbers> compare_steps(const OpenEngine& reference, const OpenE
 // The first step that is wrong by itself: null if there is none.
 const LayerNumbers* first_wrong(const std::vector<LayerNumbers>& steps, double bound);
 
+// The same for the first piece, on engines that are open and have read nothing yet; they are reset
+// afterwards.
+std::vector<LayerNumbers> compare_first_piece(Engine& reference, Engine& other,
+                                              const TokenSequence& sequence);
+
 // The first step that is further from the source's than quantization takes it: null if there is
-// none. `steps` are a model's against its source.
-const LayerNumbers* first_beyond_quantization(const std::vector<LayerNumbers>& steps);
+// none. `steps` are a model's against its source. Steps without matrices differ by roundings alone,
+// whatever the quantization; `weights_too`: those with matrices are looked at as well.
+const LayerNumbers* first_beyond_quantization(const std::vector<LayerNumbers>& steps,
+                                              bool weights_too);
 
 // The part of a sequence that is read in one call.
 std::vector<RowInput> piece_of(const TokenSequence& sequence, std::size_t piece);

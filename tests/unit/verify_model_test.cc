@@ -189,7 +189,9 @@ TEST_F(VerifyModel, FindsAnotherModelThanTheSource) {
     std::vector<std::string> ids = check();
     std::printf("%s: KL %.3f, top-1 %.3f, ratio %.2f\n", what, result().quantization_error->kl_mean,
                 result().quantization_error->top1, result().quantization_error->perplexity_ratio);
-    EXPECT_THAT(ids, Contains("M21")) << what;
+    EXPECT_THAT(ids, Contains("M24")) << what;
+    // Another base moves few predictions of so short a text.
+    EXPECT_TRUE(std::string(what) == "rope base" || report_->findings.has("M21")) << what;
     EXPECT_THAT(ids, Not(Contains(StartsWith("M1")))) << what;
     EXPECT_EQ(result().device_error.kl_max, 0);
     EXPECT_EQ(finding("M24").where, step);
@@ -385,6 +387,19 @@ TEST_F(VerifyModel, SaysWhyTheSourceWasNotRun) {
   options_.source = source;
   EXPECT_THAT(check(), ElementsAre("M06"));
   EXPECT_THAT(finding("M06").found, HasSubstr("unheard"));
+}
+
+// Nobody expects a model of old English to go on with code: that three bits change its guesses
+// there is no finding.
+TEST_F(VerifyModel, JudgesByWhatTheSourceKnows) {
+  options_.source = kKjv;
+  for (const char* method : {"rtn", "search"}) {
+    model_ = converted("q3f16_1", method);
+    EXPECT_THAT(check(), IsEmpty()) << report_text(*report_);
+    EXPECT_GT(result().quantization_error->positions, 40U);
+    EXPECT_LT(result().quantization_error->positions, 200U);
+    EXPECT_LT(result().quantization_error->perplexity_reference, 45);
+  }
 }
 
 // Thresholds of the user's.
