@@ -85,6 +85,7 @@ void apply_elementwise(const Transform& transform, DType from, DType target, con
   DType result = elementwise_result(transform, from, target);
   std::size_t size = size_of(result);
   out.resize(n * size);
+  if (n == 0) return;
   // The operand is first brought to the dtype the op computes in.
   DType operand = transform.elementwise == Elementwise::kAddOne ? from : result;
   std::vector<std::byte> widened(n * size_of(operand));

@@ -103,6 +103,7 @@ void SourceRows::read_turned(const PlanStep& step, const RowSegment& segment,
 
 void SourceRows::read(const PlanStep& step, std::int64_t first_row, std::int64_t rows,
                       std::span<float> out) {
+  if (out.empty()) return;
   Target target{first_row, rows, out.data()};
   for (const RowSegment& segment : step.transform.segments)
     segment.transposed ? read_turned(step, segment, target) : read_rows(step, segment, target);

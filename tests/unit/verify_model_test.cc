@@ -119,6 +119,7 @@ TEST_F(VerifyModel, PassesOnEveryDeviceAndSaysWhatQuantizationCosts) {
   for (const Case& c :
        {Case{"q4f16_1", "rtn", 0.017, 0.91, 1.02}, Case{"q4f16_1", "search", 0.012, 0.92, 1.015},
         Case{"q3f16_1", "rtn", 0.1, 0.79, 1.1}, Case{"q3f16_1", "search", 0.055, 0.85, 1.05}}) {
+    if (kSanitized && !kl.empty()) break;  // the others differ in numbers, not in what runs
     model_ = converted(c.scheme, c.method);
     for (const FoundDevice& device : devices) {
       // lavapipe and the plain reference, which the CPU is held against, are slow; one method is
@@ -258,6 +259,8 @@ TEST_F(VerifyModel, NamesTheWrongKernel) {
         Case{"layer 1 attention", "attention"}, Case{"layer 2 rope", "rope"},
         Case{"layer 4 kv_store", "kv_store"}, Case{"layer 5 activation", "activate"},
         Case{"embedding", "embed"}, Case{"final_norm", "norm"}, Case{"lm_head", "matmul"}}) {
+    if (kSanitized && c.kernel == std::string("matmul") && c.label != std::string("lm_head"))
+      continue;
     FaultyDevice device(
         cpu(), [&](const Dispatch& d) { return d.label == c.label; }, lane);
     EXPECT_THAT(check_on(device), testing::IsSupersetOf({"M12", "M13", "M14"})) << c.label;
