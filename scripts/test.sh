@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 jobs=$(nproc)
 fuzz_seconds=20  # for each target
-tidy_files=24    # at most; about 6 s each
+tidy_files=16    # at most; about 6 s each
 tidy_commits=20  # on the main line, what counts as changed
 sources() { git ls-files '*.h' '*.cc'; }
 

@@ -22,7 +22,7 @@ bool is_identifier(std::string_view key) {
   return !key.empty() && std::all_of(key.begin(), key.end(), plain);
 }
 
-std::string quoted(std::string_view key) {
+std::string quoted_json(std::string_view key) {
   return fmt::format("[{}]", dump_json(Json(key), -1, false));
 }
 
@@ -43,7 +43,7 @@ class Collector : public JsonHandler {
     if (is_identifier(name) && !(tokenizer_ && path_ == kVocab))
       path_.append(path_.empty() ? "" : ".").append(name);
     else
-      path_ += quoted(name);
+      path_ += quoted_json(name);
   }
   void end_object() override { close(Json::Kind::kObject); }
   void begin_array(std::size_t) override { open(true); }
@@ -118,11 +118,11 @@ class Collector : public JsonHandler {
     }
     std::string name;
     if (parts.size() == 1)
-      name = quoted(parts[0]);
+      name = quoted_json(parts[0]);
     else if (parts.size() == 2 && (parts[0] + parts[1]).find(' ') == std::string::npos)
-      name = quoted(parts[0] + " " + parts[1]);
+      name = quoted_json(parts[0] + " " + parts[1]);
     else if (parts.size() == 2)
-      name = fmt::format("[{}, {}]", quoted(parts[0]), quoted(parts[1]));
+      name = fmt::format("[{}, {}]", quoted_json(parts[0]), quoted_json(parts[1]));
     else
       return;
     leaves_.resize(first);
@@ -133,7 +133,7 @@ class Collector : public JsonHandler {
   // [piece, score], as Unigram has them.
   void name_piece(std::size_t first) {
     if (leaves_.size() != first + 2 || leaves_[first].kind != Json::Kind::kString) return;
-    std::string path = fmt::format("{}{}", kVocab, quoted(leaves_[first].text));
+    std::string path = fmt::format("{}{}", kVocab, quoted_json(leaves_[first].text));
     leaves_[first] = {path + ".id", Json::Kind::kInt, std::to_string(open_.back().next - 1)};
     leaves_[first + 1].path = path + ".score";
   }
@@ -144,7 +144,7 @@ class Collector : public JsonHandler {
         std::find_if(leaves_.begin() + static_cast<std::ptrdiff_t>(first), leaves_.end(),
                      [&](const JsonLeaf& leaf) { return leaf.path == prefix + "content"; });
     if (content == leaves_.end() || content->kind != Json::Kind::kString) return;
-    std::string named = fmt::format("{}{}", kAdded, quoted(content->text));
+    std::string named = fmt::format("{}{}", kAdded, quoted_json(content->text));
     for (std::size_t i = first; i < leaves_.size(); i++)
       leaves_[i].path = named + leaves_[i].path.substr(path_.size());
   }
