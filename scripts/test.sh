@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 jobs=$(nproc)
 fuzz_seconds=20  # for each target
-tidy_files=16    # at most; about 6 s each
+tidy_files=8     # at most; about 6 s each
 tidy_commits=20  # on the main line, what counts as changed
 sources() { git ls-files '*.h' '*.cc'; }
 
@@ -91,7 +91,7 @@ stage_fuzz() { # each fuzz target for a short while, in the build with the sanit
   mkdir -p build/asan/found
   export fuzz_seconds
   # shellcheck disable=SC2016  # the inner shell expands it
-  printf '%s\n' "${targets[@]}" | xargs -P "$jobs" -n 1 bash -c '
+  printf '%s\n' "${targets[@]}" | xargs -P "$((2 * jobs))" -n 1 bash -c '
     set -u
     corpus=build/asan/corpus/$1
     mkdir -p "$corpus"

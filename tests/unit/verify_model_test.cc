@@ -155,6 +155,7 @@ TEST_F(VerifyModel, PassesOnEveryDeviceAndSaysWhatQuantizationCosts) {
 }
 
 TEST_F(VerifyModel, HalvesCostNothing) {
+  if (kSanitized) GTEST_SKIP() << "skipped: slow with sanitizers; the Release tests have it";
   options_.source = kKjv;
   options_.text = kText;
   options_.max_tokens = 500;
@@ -407,6 +408,7 @@ TEST_F(VerifyModel, JudgesByWhatTheSourceKnows) {
 
 // Thresholds of the user's.
 TEST_F(VerifyModel, KeepsToThresholds) {
+  if (kSanitized) GTEST_SKIP() << "skipped: slow with sanitizers; the Release tests have it";
   model_ = converted("q3f16_1");
   options_.source = kKjv;
   options_.text = kText;
