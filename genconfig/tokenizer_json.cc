@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/json_ignored.h"
 #include "base/string_index.h"
 
 namespace mlc {
@@ -17,19 +18,6 @@ namespace dom = simdjson::dom;
 // U+2581, which stands for a space in SentencePiece vocabularies.
 constexpr std::string_view kSpaceMark = "\xE2\x96\x81";
 constexpr std::size_t kMaxDepth = 64;  // as JsonLimits has it
-
-class Ignore : public JsonHandler {
- public:
-  void begin_object(std::size_t) override {}
-  void key(std::string_view, std::size_t) override {}
-  void end_object() override {}
-  void begin_array(std::size_t) override {}
-  void end_array() override {}
-  void string(std::string_view, std::size_t) override {}
-  void number(std::string_view, bool, std::size_t) override {}
-  void boolean(bool, std::size_t) override {}
-  void null(std::size_t) override {}
-};
 
 JsonLimits limits_for(const std::string& text) {
   JsonLimits limits;
@@ -67,7 +55,7 @@ class Reader {
   // base/json.h knows the byte and says what is wrong there; it refuses all that is refused here,
   // except integers beyond 64 bits.
   [[noreturn]] void refuse_text(std::string_view reason) {
-    Ignore ignore;
+    IgnoredJson ignore;
     parse_json_events(text_, where_, limits_for(text_), ignore);
     bad_input("{}: not json that can be read here: {}", where_, printable(reason));
   }

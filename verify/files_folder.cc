@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_ignored.h"
 #include "genconfig/sentencepiece.h"
 #include "runtime-min/tokenizer/tokenizer.h"
 #include "verify/files.h"
@@ -39,22 +40,8 @@ bool is_sibling(std::string_view name) {
          is_number(rest.substr(dash + 1));
 }
 
-// Only the events' checks are wanted.
-class Ignore : public JsonHandler {
- public:
-  void begin_object(std::size_t) override {}
-  void key(std::string_view, std::size_t) override {}
-  void end_object() override {}
-  void begin_array(std::size_t) override {}
-  void end_array() override {}
-  void string(std::string_view, std::size_t) override {}
-  void number(std::string_view, bool, std::size_t) override {}
-  void boolean(bool, std::size_t) override {}
-  void null(std::size_t) override {}
-};
-
 void parse_json_file(const std::string& bytes, const std::string& name) {
-  Ignore ignore;
+  IgnoredJson ignore;
   parse_json_events(bytes, name, {.max_bytes = kMaxSmallFile, .nul_in_keys = name != kChatConfig},
                     ignore);
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/json_ignored.h"
 #include "base/string_index.h"
 #include "base/utf8.h"
 #include "runtime-min/tokenizer/added_tokens.h"
@@ -145,19 +146,6 @@ class HuggingFace : public Tokenizer {
 
 constexpr std::size_t kMaxDepth = 64;  // as JsonLimits has it
 
-class Ignore : public JsonHandler {
- public:
-  void begin_object(std::size_t) override {}
-  void key(std::string_view, std::size_t) override {}
-  void end_object() override {}
-  void begin_array(std::size_t) override {}
-  void end_array() override {}
-  void string(std::string_view, std::size_t) override {}
-  void number(std::string_view, bool, std::size_t) override {}
-  void boolean(bool, std::size_t) override {}
-  void null(std::size_t) override {}
-};
-
 // base/json.h knows the byte and says what is wrong there.
 [[noreturn]] void refuse(const std::string& text, const std::string& where,
                          std::string_view reason) {
@@ -165,7 +153,7 @@ class Ignore : public JsonHandler {
   limits.max_bytes = text.size();
   limits.max_values = text.size();
   limits.nul_in_keys = true;  // a vocabulary may hold every character
-  Ignore ignore;
+  IgnoredJson ignore;
   parse_json_events(text, where, limits, ignore);
   bad_input("{}: not json that can be read here: {}", where, printable(reason));
 }

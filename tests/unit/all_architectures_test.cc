@@ -218,22 +218,7 @@ class AllArchitectures : public testing::Test {
   }
 
   void write_checkpoint(const PlainTensors& tensors) {
-    std::string header;
-    std::string data;
-    for (const auto& [name, tensor] : tensors) {
-      std::size_t begin = data.size();
-      for (double value : tensor.values)
-        append_element(data, value, tensor.dtype);
-      header += fmt::format(R"({}"{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
-                            header.empty() ? "" : ",", name, info(tensor.dtype).safetensors,
-                            fmt::join(tensor.shape, ","), begin, data.size());
-    }
-    header = "{" + header + "}";
-    header.resize((header.size() + 7) / 8 * 8, ' ');
-    auto size = static_cast<std::uint64_t>(header.size());
-    std::ofstream file(folder_ / "model.safetensors", std::ios::binary);
-    file.write(reinterpret_cast<const char*>(&size), sizeof size);
-    file << header << data;
+    write_safetensors((folder_ / "model.safetensors").string(), tensors);
   }
 
   ConvertOptions options_for(std::string_view quantization) const {

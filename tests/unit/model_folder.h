@@ -60,25 +60,6 @@ inline PlainTensors random_tensors(const std::vector<ParamSpec>& params, DType d
   return tensors;
 }
 
-inline void write_safetensors(const std::string& path, const PlainTensors& tensors) {
-  std::string header;
-  std::string data;
-  for (const auto& [name, tensor] : tensors) {
-    std::size_t begin = data.size();
-    for (double value : tensor.values)
-      append_element(data, value, tensor.dtype);
-    header += fmt::format(R"({}"{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
-                          header.empty() ? "" : ",", name, info(tensor.dtype).safetensors,
-                          fmt::join(tensor.shape, ","), begin, data.size());
-  }
-  header = "{" + header + "}";
-  header.resize((header.size() + 7) / 8 * 8, ' ');
-  auto size = static_cast<std::uint64_t>(header.size());
-  std::ofstream file(path, std::ios::binary);
-  file.write(reinterpret_cast<const char*>(&size), sizeof size);
-  file << header << data;
-}
-
 // Makes checkpoints and model folders below a folder that is gone after the test.
 class ModelFolderTest : public testing::Test {
  protected:

@@ -5,9 +5,12 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
+
+#include <fmt/ranges.h>
 
 #include "base/half.h"
 #include "models/param_spec.h"
@@ -306,6 +309,26 @@ inline std::map<std::string, std::string> plain_param(const ParamSpec& spec,
     }
   }
   return {};
+}
+
+// A checkpoint of one file.
+inline void write_safetensors(const std::string& path, const PlainTensors& tensors) {
+  std::string header;
+  std::string data;
+  for (const auto& [name, tensor] : tensors) {
+    std::size_t begin = data.size();
+    for (double value : tensor.values)
+      append_element(data, value, tensor.dtype);
+    header += fmt::format(R"({}"{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
+                          header.empty() ? "" : ",", name, info(tensor.dtype).safetensors,
+                          fmt::join(tensor.shape, ","), begin, data.size());
+  }
+  header = "{" + header + "}";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  auto size = static_cast<std::uint64_t>(header.size());
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(&size), sizeof size);
+  file << header << data;
 }
 
 }  // namespace mlc

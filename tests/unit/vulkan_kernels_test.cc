@@ -66,7 +66,8 @@ TEST(VulkanChecks, DevicePasses) {
 // Asked for by scripts/vulkan_validation.sh: that what it relies on is there. Nothing but the layer
 // knows that the state of a row names a sequence that the cache has no room for.
 TEST(VulkanChecks, GpuAssistedValidationReports) {
-  if (std::getenv("MLC_VULKAN_GPU_ASSISTED") == nullptr) GTEST_SKIP() << "it is not on";
+  if (std::getenv("MLC_VULKAN_GPU_ASSISTED") == nullptr)
+    GTEST_SKIP() << "skipped: only under scripts/vulkan_validation.sh";
   auto device = open_validated();
   ASSERT_NE(device, nullptr);
   const auto good = std::find_if(all_cases().begin(), all_cases().end(),
