@@ -1,19 +1,17 @@
 #include "convert/hub.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
 #include <map>
 #include <mutex>
 
 #include "base/error.h"
 #include "base/http.h"
+#include "base/hub_address.h"
 
 namespace mlc {
 namespace {
 
 constexpr std::uint64_t kMaxListing = std::uint64_t{32} << 20;
-constexpr long kMaxSilence = 3600;
 
 // Files by name, each opened once.
 class RemoteFolder : public SourceFolder {
@@ -86,91 +84,28 @@ class HubFolder : public RemoteFolder {
   std::vector<std::string> names_;  // sorted
 };
 
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
 HttpOptions http_options(bool allow_http) {
   HttpOptions options;
   options.allow_http = allow_http;
-  if (std::string text = variable("HF_HUB_DOWNLOAD_TIMEOUT"); !text.empty()) {
-    auto [end, error] =
-        std::from_chars(text.data(), text.data() + text.size(), options.silence_seconds);
-    if (error != std::errc() || end != text.data() + text.size() || options.silence_seconds < 1 ||
-        options.silence_seconds > kMaxSilence)
-      fail(ExitCode::kUsage, "HF_HUB_DOWNLOAD_TIMEOUT={}: expected a number of seconds",
-           printable(text));
-  }
+  options.silence_seconds = download_timeout();
   return options;
 }
 
-// One part of "owner/name@revision/file": what the hub allows, so that nothing in it can change the
-// meaning of the address.
-bool is_plain(std::string_view part) {
-  return !part.empty() && part != "." && part != ".." &&
-         std::all_of(part.begin(), part.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '-' || c == '_' || c == '.';
-         });
-}
-
-struct HubPath {
-  std::string repository;  // "owner/name"
-  std::string revision = "main";
-  std::string file;
-};
-
-HubPath parse_hub_path(const std::string& path) {
-  HubPath out;
-  std::string_view rest = std::string_view(path).substr(path.find("://") + 3);
-  auto refuse = [&] {
-    fail(ExitCode::kUsage, "{}: expected HF://owner/name, HF://owner/name@revision or a file of it",
-         printable(path, 1024));
-  };
-  std::size_t slash = rest.find('/');
-  if (slash == std::string_view::npos) refuse();
-  std::size_t end = std::min(rest.find_first_of("/@", slash + 1), rest.size());
-  std::string_view owner = rest.substr(0, slash);
-  std::string_view name = rest.substr(slash + 1, end - slash - 1);
-  if (!is_plain(owner) || !is_plain(name)) refuse();
-  out.repository = fmt::format("{}/{}", owner, name);
-  rest.remove_prefix(end);
-  if (rest.starts_with('@')) {
-    end = std::min(rest.find('/'), rest.size());
-    out.revision = rest.substr(1, end - 1);
-    if (!is_plain(out.revision)) refuse();
-    rest.remove_prefix(end);
-  }
-  if (rest.starts_with('/')) rest.remove_prefix(1);
-  out.file = rest;
-  return out;
-}
-
 RemotePlace open_hub(const std::string& path, bool allow_http) {
-  HubPath hub = parse_hub_path(path);
-  std::string endpoint = variable("HF_ENDPOINT");
-  if (endpoint.empty()) endpoint = "https://huggingface.co";
-  while (endpoint.ends_with('/'))
-    endpoint.pop_back();
+  HubAddress hub = parse_hub_address(path);
+  HubEnvironment environment = hub_environment();
   HttpOptions options = http_options(allow_http);
-  options.token_origin = http_origin(endpoint);
-  if (options.token_origin.empty())
-    fail(ExitCode::kUsage, "HF_ENDPOINT={}: expected an https:// address", printable(endpoint));
-  options.token = variable("HF_TOKEN");
-  if (std::any_of(options.token.begin(), options.token.end(),
-                  [](char c) { return c <= ' ' || c > '~'; }))
-    fail(ExitCode::kUsage, "HF_TOKEN: expected a token without spaces and line ends");
-  options.hint = options.token.empty()
-                     ? "set HF_TOKEN if the model is gated or private, and check its name"
-                     : "does the token in HF_TOKEN have access to this model?";
+  options.token_origin = environment.origin;
+  options.token = environment.token;
+  options.hint = environment.access_hint();
 
-  const std::string api =
-      fmt::format("{}/api/models/{}/revision/{}", endpoint, hub.repository, hub.revision);
+  const std::string api = fmt::format("{}/api/models/{}/revision/{}", environment.endpoint,
+                                      hub.repository, hub.revision_in_urls());
   Json listing = parse_json(http_get(api, options, kMaxListing), api);
   std::string commit = hub.revision;
   if (const Json* sha = listing.find("sha")) commit = sha->as_string(api + ": sha");
-  if (!is_plain(commit)) fail(ExitCode::kNetwork, "{}: the commit is '{}'", api, printable(commit));
+  if (!is_commit(commit))
+    fail(ExitCode::kNetwork, "{}: the commit is '{}'", api, printable(commit));
   const Json* siblings = listing.find("siblings");
   if (!siblings) fail(ExitCode::kNetwork, "{}: the server does not list files", api);
   std::vector<std::string> names;
@@ -179,9 +114,8 @@ RemotePlace open_hub(const std::string& path, bool allow_http) {
       names.push_back(name->as_string(api + ": rfilename"));
   std::sort(names.begin(), names.end());
 
-  std::string shown = "HF://" + hub.repository;
-  if (hub.revision != "main") shown += "@" + hub.revision;
-  std::string base = fmt::format("{}/{}/resolve/{}/", endpoint, hub.repository, commit);
+  std::string shown = hub.shown();
+  std::string base = fmt::format("{}/{}/resolve/{}/", environment.endpoint, hub.repository, commit);
   RemotePlace place{std::make_shared<HubFolder>(shown, std::move(base), std::move(options), names),
                     hub.file};
   if (!hub.file.empty() && !place.folder->holds(hub.file))
@@ -205,18 +139,14 @@ RemotePlace open_address(const std::string& path, bool allow_http) {
           address.substr(slash + 1)};
 }
 
-bool is_hub(std::string_view path) {
-  return path.starts_with("HF://") || path.starts_with("hf://");
-}
-
 }  // namespace
 
 bool is_remote(std::string_view path) {
-  return is_hub(path) || path.starts_with("https://") || path.starts_with("http://");
+  return is_hub_address(path) || path.starts_with("https://") || path.starts_with("http://");
 }
 
 RemotePlace open_remote(const std::string& path, bool allow_http) {
-  return is_hub(path) ? open_hub(path, allow_http) : open_address(path, allow_http);
+  return is_hub_address(path) ? open_hub(path, allow_http) : open_address(path, allow_http);
 }
 
 }  // namespace mlc
