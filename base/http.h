@@ -1,9 +1,8 @@
 // Reading from web servers: whole small documents, and ranges of files.
 //
-// TLS is verified; http:// is taken for this machine only, unless it is allowed by name. Redirects
-// are followed by hand, so that a token reaches no other host than the one it is for. What may be
-// passing (429, 5xx, a lost or silent connection, a body cut short) is tried again, three times in
-// all. Errors are Error(kNetwork) and name the URL. Ctrl-C ends a transfer with Cancelled.
+// What may be passing (429, 5xx, a lost or silent connection, a body cut short) is tried again,
+// three times in all. Errors are Error(kNetwork) and name the URL. Ctrl-C ends a transfer with
+// Cancelled. base/http_exchange.h says what holds for every request.
 #pragma once
 
 #include <cstddef>
@@ -18,27 +17,19 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/http_exchange.h"
+#include "base/http_url.h"
+#include "base/secret.h"
 
 namespace mlc {
 
 struct HttpOptions {
   bool allow_http = false;    // also for other hosts than this machine
-  std::string token;          // sent as "Authorization: Bearer" ...
+  Secret token;               // sent as "Authorization: Bearer" ...
   std::string token_origin;   // ... to this origin only: "https://huggingface.co"
   long silence_seconds = 10;  // without progress: given up
   std::string hint;           // what to do about 401 and 403; empty: nothing
 };
-
-struct HttpStatusError : Error {
-  HttpStatusError(long code, const std::string& message)
-      : Error(ExitCode::kNetwork, message), status(code) {}
-  long status;
-};
-
-// "https://host:port" of a URL, in lower case; empty if it is none of http and https.
-std::string http_origin(std::string_view url);
-// Every byte but letters, digits and "-._~/" as %XX.
-std::string url_escaped(std::string_view path);
 
 // A whole document of at most `max_bytes`.
 std::string http_get(const std::string& url, const HttpOptions& options, std::uint64_t max_bytes);
