@@ -12,7 +12,10 @@
 // renamed to its digest; index.json is replaced last, by a rename. So a tag is there exactly when
 // all that it names is there and synced. Error: blobs and folders that this writer made are removed
 // again. Killed: what was finished stays as blobs that nothing names, and the next writer, or
-// `mlc gc`, removes the rest. One writer at a time holds a lock (flock); others wait.
+// `mlc gc`, removes the rest. One writer at a time (package/oci/writer_lock.h); others wait.
+//
+// A blob that is there already is never taken on its size alone (bit rot): bytes at hand replace
+// it by rename, and holds() hashes it.
 #pragma once
 
 #include <cstdint>
@@ -74,15 +77,20 @@ bool is_layout(const std::string& path);
 
 class LayoutWriter {
  public:
-  // Makes PKG when absent. Waits for another writer (a note says so), at most `wait_seconds`, then
-  // Error(kIo) "in use".
-  explicit LayoutWriter(const std::string& path, unsigned wait_seconds = 600);
+  // Makes PKG when absent. Waits for another writer (`note`, may be null, is told so), at most
+  // `wait_seconds`, then Error(kIo) "in use". Error(kUsage): PKG is a file, or a folder with other
+  // files than a layout's.
+  explicit LayoutWriter(const std::string& path, unsigned wait_seconds = 600,
+                        const std::function<void(const std::string&)>& note = nullptr);
   ~LayoutWriter();  // without commit(): removes what this writer made
   LayoutWriter(const LayoutWriter&) = delete;
   LayoutWriter& operator=(const LayoutWriter&) = delete;
 
   const std::string& path() const;
-  bool holds(const Descriptor& blob) const;  // with the right size
+  // With the right size and the right bytes: hashed, once a run. Thread-safe.
+  bool holds(const Descriptor& blob) const;
+  // The index as it is now; empty in a new layout.
+  Index index() const;
 
   // A small blob. Thread-safe, as is everything below but commit().
   Descriptor add(std::string_view media_type, std::string_view bytes);
@@ -95,26 +103,37 @@ class LayoutWriter {
     virtual std::uint64_t size() const = 0;  // written so far
     // A download begins anew: size() is 0 again.
     virtual void restart() = 0;
-    // Syncs, renames to its digest. With `expected`: Error(kVerify) when digest or size differ.
+    // Syncs, renames to its digest. With `expected`: Error(kVerify) when digest or size differ; the
+    // partial file is removed then.
     virtual Descriptor finish(std::string_view media_type) = 0;
     virtual Descriptor finish(const Descriptor& expected) = 0;
   };
-  std::unique_ptr<Blob> begin();
+  // `size`, when known, is reserved on disk at once; finish() then wants exactly that.
+  std::unique_ptr<Blob> begin(std::uint64_t size = 0);
   // A download that may go on where a killed one stopped: size() bytes are there already, and were
-  // hashed again. On an error the partial file stays for the next time.
+  // hashed again. On an error the partial file stays for the next time. One at a time of a digest.
   std::unique_ptr<Blob> resume(const Descriptor& expected);
+  // Without commit(), downloads that were finished go back to be partial files, and those stay
+  // (the default), or all are removed: after a full disk, say. Thread-safe.
+  void keep_downloads(bool keep);
 
-  // Puts these into the index, each under its tag (empty: no tag); a manifest that had the tag
-  // loses it. The tags appear together.
+  // Puts these into the index, each under its tag (empty: no tag). A manifest that had the tag goes
+  // from the index, with what refers to it, unless it has another tag; `mlc gc` removes the blobs.
+  // The tags appear together.
   struct Entry {
     Descriptor manifest;
     std::string tag;
   };
   void commit(std::span<const Entry> entries);
+  // Bytes of blobs that were not there before.
+  std::uint64_t written_bytes() const;
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// Is this a tag by distribution-spec's grammar, [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}?
+bool is_tag(std::string_view text);
 
 }  // namespace mlc
