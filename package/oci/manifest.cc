@@ -4,9 +4,9 @@
 #include <limits>
 
 #include "base/base64.h"
-#include "base/canonical_json.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "package/canonical_json.h"
 
 namespace mlc {
 namespace {

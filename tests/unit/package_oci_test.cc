@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/canonical_json.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "package/oci/layout.h"
@@ -91,12 +90,6 @@ int in_child(const std::function<void()>& work) {
   int status = 0;
   waitpid(child, &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-TEST(CanonicalJson, SortsKeysAndWritesNoWhiteSpace) {
-  Json json = parse_json(R"({"b": [1, -2, "é\n"], "a": {"z": null, "B": true}, "": []})", "x");
-  EXPECT_EQ(canonical_json(json), R"({"":[],"a":{"B":true,"z":null},"b":[1,-2,"é\n"]})");
-  EXPECT_THAT(error([&] { canonical_json(parse_json("[1.5]", "x")); }), refused(70, "1.5"));
 }
 
 TEST(Manifest, RoundTripIsCanonical) {
