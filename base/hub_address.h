@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/secret.h"
+
 namespace mlc {
 
 // "HF://owner/name[@revision][/file]", or "hf://...".
@@ -32,7 +34,7 @@ bool is_commit(std::string_view revision);
 struct HubEnvironment {
   std::string endpoint;       // HF_ENDPOINT (https://huggingface.co), without '/' at the end
   std::string origin;         // of the endpoint: where the token goes, and nowhere else
-  std::string token;          // HF_TOKEN, HUGGING_FACE_HUB_TOKEN, or the file that `hf auth` wrote:
+  Secret token;               // HF_TOKEN, HUGGING_FACE_HUB_TOKEN, or the file that `hf auth` wrote:
                               // HF_TOKEN_PATH ($HF_HOME/token); empty with
                               // HF_HUB_DISABLE_IMPLICIT_TOKEN
   std::string token_is_from;  // the variable's name, or the file's path

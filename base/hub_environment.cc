@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/http.h"
+#include "base/http_url.h"
 #include "base/hub_address.h"
 
 namespace mlc {
@@ -73,25 +73,29 @@ std::string stripped(std::string text) {
   return text;
 }
 
+// HF_HUB_DISABLE_IMPLICIT_TOKEN: only a token that is given in a call counts, and there is no such
+// way here.
 void find_token(HubEnvironment& out, const std::string& hf_home) {
   if (is_true(variable("HF_HUB_DISABLE_IMPLICIT_TOKEN"))) return;
+  std::string token;
   for (const char* name : {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}) {
-    out.token = stripped(variable(name));
+    token = stripped(variable(name));
     out.token_is_from = name;
-    if (!out.token.empty()) break;
+    if (!token.empty()) break;
   }
-  if (out.token.empty()) {
+  if (token.empty()) {
     std::string path = variable("HF_TOKEN_PATH");
     if (path.empty() && hf_home.empty()) return;
     path = path.empty() ? hf_home + "/token" : expanded(path);
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored)) return;
-    out.token = stripped(read_file(path, kMaxTokenFile));
+    token = stripped(read_file(path, kMaxTokenFile));
     out.token_is_from = path;
   }
-  if (std::any_of(out.token.begin(), out.token.end(), [](char c) { return c <= ' ' || c > '~'; }))
+  if (!is_token_text(token))
     fail(ExitCode::kUsage, "{}: expected a token without spaces and line ends",
          printable(out.token_is_from, 1024));
+  out.token = Secret(std::move(token));
 }
 
 long seconds(const char* name) {

@@ -96,7 +96,7 @@ RemotePlace open_hub(const std::string& path, bool allow_http) {
   HubEnvironment environment = hub_environment();
   HttpOptions options = http_options(allow_http);
   options.token_origin = environment.origin;
-  options.token = Secret(environment.token);
+  options.token = environment.token;
   options.hint = environment.access_hint();
 
   const std::string api = fmt::format("{}/api/models/{}/revision/{}", environment.endpoint,

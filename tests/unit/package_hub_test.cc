@@ -90,7 +90,7 @@ TEST(HubEnvironment, Defaults) {
   HubEnvironment out = hub_environment();
   EXPECT_EQ(out.endpoint, "https://huggingface.co");
   EXPECT_EQ(out.cache, "/home/me/.cache/huggingface/hub");
-  EXPECT_EQ(out.token, "");
+  EXPECT_EQ(out.token.reveal(), "");
   EXPECT_FALSE(out.offline);
   EXPECT_EQ(out.silence_seconds, 10);
 }
@@ -140,21 +140,21 @@ TEST(HubEnvironment, Token) {
   std::ofstream(folder + "/token") << "hf_file\n";
   {
     Environment variables({{"HF_HOME", folder}});
-    EXPECT_EQ(hub_environment().token, "hf_file");
+    EXPECT_EQ(hub_environment().token.reveal(), "hf_file");
     EXPECT_THAT(hub_environment().access_hint(), HasSubstr("/token"));
   }
   {
     Environment variables({{"HF_TOKEN_PATH", folder + "/token"}});
-    EXPECT_EQ(hub_environment().token, "hf_file");
+    EXPECT_EQ(hub_environment().token.reveal(), "hf_file");
   }
   {
     Environment variables({{"HF_HOME", folder}, {"HF_TOKEN", " hf_variable\n"}});
-    EXPECT_EQ(hub_environment().token, "hf_variable");
+    EXPECT_EQ(hub_environment().token.reveal(), "hf_variable");
   }
   {
     Environment variables(
         {{"HF_HOME", folder}, {"HF_TOKEN", "x"}, {"HF_HUB_DISABLE_IMPLICIT_TOKEN", "yes"}});
-    EXPECT_EQ(hub_environment().token, "");
+    EXPECT_EQ(hub_environment().token.reveal(), "");
   }
   Environment variables({{"HF_TOKEN", "secret\r\nX: y"}});
   EXPECT_EQ(message(ExitCode::kUsage, [] { hub_environment(); }).find("secret"), std::string::npos);
