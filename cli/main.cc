@@ -14,6 +14,7 @@
 #include "cli/standard_streams.h"
 #include "convert/command.h"
 #include "genconfig/command.h"
+#include "package/command.h"
 #include "runtime-min/command.h"
 #include "verify/command.h"
 
@@ -21,8 +22,8 @@ namespace mlc {
 
 std::span<const Command> all_commands() {
   static const std::array kCommands = {
-      kConvertWeight, kGenConfig, kInspect, kRun,  kBench,      kDevices,
-      kTokenize,      kVerify,    kDiff,    kHelp, kCompletion,
+      kConvertWeight, kGenConfig, kInspect, kRun,  kBench, kDevices,
+      kTokenize,      kVerify,    kDiff,    kPull, kHelp,  kCompletion,
   };
   return kCommands;
 }

@@ -1,0 +1,10 @@
+// The commands of package/.
+#pragma once
+
+#include "base/command.h"
+
+namespace mlc {
+
+extern const Command kPull;
+
+}  // namespace mlc
