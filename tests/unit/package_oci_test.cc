@@ -14,6 +14,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "package/file_names.h"
+#include "package/model_files.h"
 #include "package/oci/layout.h"
 #include "package/oci/manifest.h"
 
@@ -406,6 +408,117 @@ TEST_F(LayoutTest, PlacesWithTags) {
   EXPECT_EQ(parse_layout_place(path("p:1:v1")).tag, "v1");
   EXPECT_EQ(parse_layout_place(path("p:1@sha256:aa")).tag, "sha256:aa");
   EXPECT_EQ(parse_layout_place(path("none:v1")).path, path("none:v1"));
+}
+
+using ModelFilesTest = PackageTest;
+
+TEST_F(ModelFilesTest, ListsAndReads) {
+  put("m/b.bin", "bytes");
+  put("m/a/b.txt", "");
+  put("m/a-b", "x");
+  put("m/.git/config", "left out");
+  put("m/.cache/x", "left out");
+  put("m/a/.git/config", "taken");
+  std::vector<ModelFile> files = list_model_files(path("m"));
+  ASSERT_EQ(files.size(), 4u);
+  EXPECT_EQ(files[0].name, "a-b");
+  EXPECT_EQ(files[1].name, "a/.git/config");
+  EXPECT_EQ(files[3].size, 5u);
+  EXPECT_EQ(hash_model_files(path("m"), files, 2, *std::make_unique<SilentReporter>())[3],
+            Digest::of("bytes"));
+  EXPECT_EQ(open_beneath(path("m"), "a/b.txt").size(), 0u);
+}
+
+TEST_F(ModelFilesTest, PK01SpecialFiles) {
+  auto listed = [&] { return error([&] { list_model_files(path("m")); }); };
+  put("m/a", "");
+  fs::create_symlink("/etc/passwd", path("m/link"));
+  EXPECT_THAT(listed(), refused(3, "m/link: is a symbolic link"));
+  EXPECT_THAT(error([&] { open_beneath(path("m"), "link"); }), refused(3, "symbolic link"));
+  fs::remove(path("m/link"));
+  fs::create_directory_symlink(".", path("m/loop"));
+  EXPECT_THAT(listed(), refused(3, "m/loop: is a symbolic link"));
+  EXPECT_THAT(error([&] { open_beneath(path("m"), "loop/a"); }), refused(3, "symbolic link"));
+  fs::remove(path("m/loop"));
+  mkfifo(path("m/fifo").c_str(), 0600);
+  EXPECT_THAT(listed(), refused(3, "m/fifo: is a FIFO"));
+  EXPECT_THAT(error([&] { open_beneath(path("m"), "fifo"); }), refused(3, "is a FIFO"));
+  fs::remove(path("m/fifo"));
+  chmod(path("m/a").c_str(), 04755);
+  EXPECT_THAT(listed(), refused(3, "m/a: is a file with the setuid"));
+  EXPECT_THAT(error([&] { list_model_files(path("none")); }), refused(2, "no such folder"));
+  EXPECT_THAT(error([&] { open_beneath(path("m"), "none"); }), refused(4, "m/none"));
+}
+
+TEST_F(ModelFilesTest, PK02FilesThatChange) {
+  put("m/a", std::string(3 << 20, 'x'));
+  ModelFile file = list_model_files(path("m"))[0];
+  auto changing = [&](auto change) {
+    return error(
+        [&] { read_model_file(path("m"), file, [&](std::span<const std::byte>) { change(); }); });
+  };
+  EXPECT_EQ(changing([] {}), "no error");
+  EXPECT_THAT(changing([&] { fs::resize_file(path("m/a"), 2 << 20); }),
+              refused(4, "m/a: changed during packaging"));
+  EXPECT_THAT(changing([] {}), refused(4, "m/a: changed during packaging: it has 2097152 bytes"));
+  put("m/a", std::string(3 << 20, 'y'));
+  EXPECT_THAT(changing([] {}), refused(4, "m/a: changed during packaging: it was written to"));
+}
+
+TEST_F(ModelFilesTest, PK03Names) {
+  auto with = [&](const std::vector<std::string>& names) {
+    fs::remove_all(path("m"));
+    for (const std::string& name : names)
+      put("m/" + name, "");
+    return error([&] { list_model_files(path("m")); });
+  };
+  EXPECT_THAT(with({"a\xff"}), refused(3, "'a\\xff' is not UTF-8"));
+  EXPECT_THAT(with({"Readme", "README"}), refused(3, "'README' and 'Readme' differ only by case"));
+  EXPECT_THAT(with({"\u00e9", "e\u0301"}), refused(3, "differ only by case or by Unicode"));
+  EXPECT_THAT(with({"A/x", "a/y"}), refused(3, "'A' and 'a' differ"));
+  EXPECT_THAT(with({"con"}), refused(3, "'con' can't be used: it names a device on Windows"));
+  EXPECT_THAT(with({"dot."}), refused(3, "ending in"));
+  EXPECT_THAT(with({"new\nline"}), refused(3, "control character"));
+}
+
+TEST_F(ModelFilesTest, PK04Limits) {
+  fs::create_directory(path("m"));
+  for (int i = 0; i < 8193; i++)
+    ::close(::open(path(fmt::format("m/{}", i)).c_str(), O_CREAT | O_WRONLY, 0600));
+  EXPECT_THAT(error([&] { list_model_files(path("m")); }), refused(3, "more than 8192 files"));
+  fs::remove(path("m/0"));
+  EXPECT_EQ(list_model_files(path("m")).size(), 8192u);
+  // No Linux file system holds a name of 300 bytes; a manifest does.
+  std::vector<std::string> names = {std::string(300, 'a')};
+  EXPECT_THAT(error([&] { check_file_names(names, "m"); }), refused(3, "more than 255 bytes"));
+  std::string deep = "d";
+  for (int i = 0; i < 5; i++)
+    deep += "/" + std::string(250, 'a');
+  put("n/" + deep, "");
+  EXPECT_THAT(error([&] { list_model_files(path("n")); }), refused(3, "more than 1024 bytes"));
+}
+
+TEST_F(ModelFilesTest, LinksOfAHubSnapshotOnlyWhenAskedFor) {
+  put("c/blobs/abc", "content");
+  fs::create_directories(path("c/snapshots/1/sub"));
+  fs::create_symlink("../../blobs/abc", path("c/snapshots/1/a"));
+  fs::create_symlink("../../../blobs/abc", path("c/snapshots/1/sub/b"));
+  std::string folder = path("c/snapshots/1");
+  EXPECT_THAT(error([&] { list_model_files(folder); }), refused(3, "symbolic link"));
+  std::vector<ModelFile> files = list_model_files(folder, Links::kHubSnapshot);
+  ASSERT_EQ(files.size(), 2u);
+  EXPECT_EQ(files[1].size, 7u);
+  EXPECT_EQ(read_model_file(folder, files[1], nullptr, Links::kHubSnapshot), Digest::of("content"));
+  fs::create_symlink("../../../blobs/abc", path("c/snapshots/1/out"));
+  EXPECT_THAT(error([&] { list_model_files(folder, Links::kHubSnapshot); }),
+              refused(3, "out: is a symbolic link"));
+  fs::remove(path("c/snapshots/1/out"));
+  fs::remove(path("c/blobs/abc"));
+  fs::create_symlink("/etc/passwd", path("c/blobs/abc"));
+  EXPECT_THAT(error([&] { list_model_files(folder, Links::kHubSnapshot); }),
+              refused(3, "is a symbolic link"));
+  EXPECT_THAT(error([&] { open_beneath(folder, "a", Links::kHubSnapshot); }),
+              refused(3, "symbolic link"));
 }
 
 }  // namespace
