@@ -22,8 +22,19 @@ namespace mlc {
 
 std::span<const Command> all_commands() {
   static const std::array kCommands = {
-      kConvertWeight, kGenConfig, kInspect, kRun,  kBench, kDevices,
-      kTokenize,      kVerify,    kDiff,    kPull, kHelp,  kCompletion,
+      kConvertWeight,  //
+      kGenConfig,      //
+      kInspect,        //
+      kRun,            //
+      kBench,          //
+      kDevices,        //
+      kTokenize,       //
+      kVerify,         //
+      kDiff,           //
+      kSign,           //
+      kPull,           //
+      kHelp,           //
+      kCompletion,     //
   };
   return kCommands;
 }

@@ -6,5 +6,6 @@
 namespace mlc {
 
 extern const Command kPull;
+extern const Command kSign;
 
 }  // namespace mlc

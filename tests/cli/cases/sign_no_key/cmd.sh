@@ -1,0 +1,1 @@
+mkdir m; mlc sign m
