@@ -28,8 +28,9 @@ constexpr std::string_view kUserAgent = "mlc";
 constexpr std::array<std::string_view, 4> kFollowingHeaders = {"accept", "range", "if-range",
                                                                "if-none-match"};
 
-[[noreturn]] void network(const std::string& url, std::string_view what, bool passing = false) {
-  throw HttpTransportError(passing, fmt::format("{}: {}", shown_url(url), what));
+[[noreturn]] void network(const std::string& url, std::string_view what, bool passing = false,
+                          bool no_tls = false) {
+  throw HttpTransportError(passing, fmt::format("{}: {}", shown_url(url), what), no_tls);
 }
 
 // One hop, for curl's callbacks. They may not throw: what went wrong is kept.
@@ -371,7 +372,8 @@ HttpAnswer HttpClient::exchange(const HttpRequest& request, const HttpSink* sink
         what = fmt::format("the server's certificate is refused: {}", printable(state_->message));
       network(request.url, what,
               !is_tls_refusal(code) && code != CURLE_URL_MALFORMAT &&
-                  code != CURLE_UNSUPPORTED_PROTOCOL);
+                  code != CURLE_UNSUPPORTED_PROTOCOL,
+              code == CURLE_SSL_CONNECT_ERROR);
     }
     if (!hop.begun) {  // no body at all
       begin_body(hop);

@@ -89,9 +89,10 @@ struct HttpSink {
 
 // The server could not be reached, or the answer was cut short or broke the rules above.
 struct HttpTransportError : Error {
-  HttpTransportError(bool may_pass, const std::string& message)
-      : Error(ExitCode::kNetwork, message), passing(may_pass) {}
+  HttpTransportError(bool may_pass, const std::string& message, bool not_tls = false)
+      : Error(ExitCode::kNetwork, message), passing(may_pass), no_tls(not_tls) {}
   bool passing;  // trying again may help
+  bool no_tls;   // what answers does not speak TLS
 };
 // The server answered with a status that is not what was needed.
 struct HttpStatusError : Error {

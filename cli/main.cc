@@ -33,6 +33,7 @@ std::span<const Command> all_commands() {
       kDiff,           //
       kSign,           //
       kPull,           //
+      kPush,           //
       kHelp,           //
       kCompletion,     //
   };

@@ -7,5 +7,6 @@ namespace mlc {
 
 extern const Command kPull;
 extern const Command kSign;
+extern const Command kPush;
 
 }  // namespace mlc

@@ -195,6 +195,13 @@ void Layout::stream(const Descriptor& blob,
   state_->check(blob, Digest(hash.finish()));
 }
 
+std::function<void(std::uint64_t, std::span<std::byte>)> Layout::reader(
+    const Descriptor& blob) const {
+  return [part = state_->open(blob)](std::uint64_t offset, std::span<std::byte> out) {
+    part.file->read(part.offset + offset, out);
+  };
+}
+
 std::string Layout::blob_path(const Digest& digest) const {
   return state_->files->path_of(blob_name(digest));
 }

@@ -57,6 +57,10 @@ class Layout {
   // digest differs, so what was made of them must not be kept.
   void stream(const Descriptor& blob,
               const std::function<void(std::span<const std::byte>)>& take) const;
+  // Reads parts of a blob, for as long as this layout lives: its size is checked (Error(kVerify)),
+  // its bytes are not. Thread-safe.
+  std::function<void(std::uint64_t offset, std::span<std::byte> out)> reader(
+      const Descriptor& blob) const;
   // The file that holds this blob; empty for a tar.
   std::string blob_path(const Digest& digest) const;
 
