@@ -32,8 +32,11 @@ std::span<const Command> all_commands() {
       kVerify,         //
       kDiff,           //
       kSign,           //
+      kPackage,        //
+      kUnpack,         //
       kPull,           //
       kPush,           //
+      kGc,             //
       kHelp,           //
       kCompletion,     //
   };

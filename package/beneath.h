@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include <unistd.h>
 
@@ -14,17 +15,25 @@ int open_beneath_fd(int root, const std::string& name, int flags);
 // A folder as the user names it, itself perhaps a link; Error(kIo).
 int open_folder_fd(const std::string& path);
 
-class FileDescriptor {
+class UniqueFd {
  public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
+  explicit UniqueFd(int fd) : fd_(fd) {}
+  ~UniqueFd() { reset(-1); }
+  UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept {
+    reset(other.release());
+    return *this;
   }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  UniqueFd(const UniqueFd&) = delete;
+  UniqueFd& operator=(const UniqueFd&) = delete;
   int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
 
  private:
+  void reset(int fd) {
+    int old = std::exchange(fd_, fd);
+    if (old >= 0) ::close(old);
+  }
   int fd_;
 };
 

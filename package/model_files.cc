@@ -23,13 +23,13 @@ constexpr int kReadFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 int open_file(const std::string& folder, const std::string& name, Links links,
               struct stat& status) {
   std::string path = path_of(folder, name);
-  FileDescriptor root(open_folder_fd(folder));
+  UniqueFd root(open_folder_fd(folder));
   int fd = open_beneath_fd(root.get(), name, kReadFlags);
   if (fd < 0 && errno == ELOOP && links == Links::kHubSnapshot) {
     std::string cache = cache_of_snapshot(folder);
     std::string blob = cache.empty() ? "" : blob_of_link(root.get(), name);
     if (blob.empty()) refuse_open(path, ELOOP);
-    FileDescriptor blobs(open_folder_fd(cache + "/blobs"));
+    UniqueFd blobs(open_folder_fd(cache + "/blobs"));
     fd = open_beneath_fd(blobs.get(), blob, kReadFlags);
   }
   // What open() says of a socket.
@@ -82,7 +82,7 @@ class BeneathFile : public ByteSource {
 
  private:
   std::string path_;
-  FileDescriptor fd_;
+  UniqueFd fd_;
   std::uint64_t size_;
 };
 

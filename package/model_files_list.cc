@@ -25,7 +25,7 @@ class Walk {
  public:
   Walk(const std::string& folder, Links links) : folder_(folder), links_(links) {
     if (links_ == Links::kHubSnapshot) cache_ = cache_of_snapshot(folder);
-    root_ = std::make_unique<FileDescriptor>(open_folder_fd(folder));
+    root_ = std::make_unique<UniqueFd>(open_folder_fd(folder));
     walk("", root_->get());
   }
 
@@ -72,8 +72,7 @@ class Walk {
       if (::fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
         io_error(path_of(folder_, full), "stat", errno);
       if (S_ISDIR(status.st_mode)) {
-        FileDescriptor inner(
-            ::openat(fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        UniqueFd inner(::openat(fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
         if (inner.get() < 0) refuse_open(path_of(folder_, full), errno);
         walk(full, inner.get());
         continue;
@@ -90,7 +89,7 @@ class Walk {
   void follow(const std::string& full, struct stat& status) const {
     std::string blob = blob_of_link(root_->get(), full);
     if (blob.empty()) return;
-    FileDescriptor blobs(open_folder_fd(cache_ + "/blobs"));
+    UniqueFd blobs(open_folder_fd(cache_ + "/blobs"));
     if (::fstatat(blobs.get(), blob.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
       io_error(cache_ + "/blobs/" + blob, "stat", errno);
   }
@@ -102,7 +101,7 @@ class Walk {
   const std::string& folder_;
   Links links_;
   std::string cache_;  // of a hub snapshot
-  std::unique_ptr<FileDescriptor> root_;
+  std::unique_ptr<UniqueFd> root_;
 };
 
 }  // namespace

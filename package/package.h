@@ -16,18 +16,21 @@
 
 #include "base/reporter.h"
 #include "package/digest.h"
+#include "package/model_files.h"
 
 namespace mlc {
 
 struct PackageOptions {
   std::string model;              // folder; what `mlc convert_weight` and `mlc gen_config` wrote
+  Links links = Links::kRefuse;   // what symbolic links in it may be
   std::string output;             // layout folder; "*.tar" or "*.tar.zst" for one file
   std::string name;               // empty: the folder's name
   std::string version = "0.1.0";  // semantic version; the tag is NAME-VERSION unless `tag` is given
   std::string tag;
-  std::string kernels;   // layout with a kernel bundle; "own": the program's; empty: none
-  std::string sign_key;  // PEM private key; empty: unsigned
-  bool attest = true;    // SLSA provenance and CycloneDX ML-BOM as referrers
+  std::string kernels;     // layout with a kernel bundle; "own": the program's; empty: none
+  std::string sign_key;    // PEM private key; empty: unsigned
+  bool attest = true;      // SLSA provenance and CycloneDX ML-BOM as referrers
+  bool overwrite = false;  // a tag that stands for other content is given to this
   unsigned threads = 0;
 };
 
@@ -38,6 +41,7 @@ struct PackageSummary {
   std::uint64_t bytes = 0;          // of the files
   std::uint64_t written_bytes = 0;  // less what the layout had already
   std::uint64_t estimated_vram_bytes = 0;
+  bool was_there = false;  // the tag stood for just this already
   double seconds = 0;
 };
 

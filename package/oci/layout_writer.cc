@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "package/oci/blob_file.h"
 #include "package/oci/layout_writer_state.h"
+#include "package/temporary_name.h"
 
 namespace mlc {
 namespace {
@@ -22,12 +23,6 @@ constexpr std::size_t kBlock = std::size_t{1} << 20;
 std::string parent_of(const std::string& path) {
   std::string parent = fs::path(path).parent_path().string();
   return parent.empty() ? "." : parent;
-}
-
-std::string without_final_slashes(std::string path) {
-  while (path.size() > 1 && path.ends_with('/'))
-    path.pop_back();
-  return path;
 }
 
 }  // namespace

@@ -13,12 +13,37 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
+#include "base/reporter.h"
 #include "package/oci/layout_files.h"
 
 namespace mlc {
 
 // By its first bytes, those of a tar or of a zstd frame. Never throws.
 bool looks_like_tar(const std::string& path);
+
+// Is this the name of a tar: "*.tar", "*.tar.zst"?
+bool is_tar_name(std::string_view path);
+
+// A tar that is made of a layout: the layout is written first, into a folder beside it, then the
+// tar, which appears by a rename. Both leftovers of a killed run are `mlc gc`'s to remove.
+class TarOutput {
+ public:
+  // Error(kUsage): there is such a file already, unless it may be overwritten.
+  TarOutput(const std::string& path, bool overwrite);
+  ~TarOutput();  // the folder goes; the tar too, without finish()
+  TarOutput(const TarOutput&) = delete;
+  TarOutput& operator=(const TarOutput&) = delete;
+  // Where the layout is to be written.
+  const std::string& layout() const { return folder_; }
+  void finish(Reporter& reporter);
+
+ private:
+  std::string path_;
+  std::string folder_;
+  std::string partial_;
+  bool overwrite_;
+};
 
 }  // namespace mlc
