@@ -63,6 +63,7 @@ def supported(mlc):
 
 # The first letter of an id, and who gives such ids.
 LEVELS = {
+    "S": "Signatures and packages",
     "F": "Files", "P": "Params, config and tokenizer", "W": "Weights", "K": "Kernels", "M": "Model",
     "R": "Reference vectors", "D": "`mlc diff`",
 }

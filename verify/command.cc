@@ -7,6 +7,7 @@
 
 #include "convert/method.h"
 #include "convert/source.h"
+#include "package/oci/layout.h"
 #include "verify/levels.h"
 #include "verify/reference.h"
 #include "verify/report.h"
@@ -64,6 +65,9 @@ ExitCode run(Arguments& arguments, const CommandContext& context) {
     options.thresholds.set(assignment);
   arguments.files.json = context.json;
   check_report_files(arguments.files);
+  if (arguments.write_reference && is_layout(parse_layout_place(options.model).path))
+    fail(ExitCode::kUsage, "--write-reference writes into a folder; {} is a package",
+         printable(options.model, 1000));
   VerifyReport report;
   options.use_reference = !arguments.write_reference;  // that of an earlier state may be here
   run_verify(options, report, context.reporter);
@@ -75,11 +79,28 @@ ExitCode run(Arguments& arguments, const CommandContext& context) {
 RunCommand setup(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   VerifyOptions& options = arguments->options;
-  CLI::Option* model = app.add_option("MODEL", options.model, "folder of the converted model")
-                           ->required()
-                           ->type_name("FOLDER");
+  CLI::Option* model =
+      app.add_option("MODEL", options.model,
+                     "folder of the converted model; or a package, PKG, PKG:TAG or a tar of one")
+          ->required()
+          ->type_name("PATH");
   app.add_option("--source", options.source, "the checkpoint that it was made from")
       ->type_name("PATH");
+  app.add_option("--key", options.signature.public_key,
+                 "public key in PEM; the model has to be signed with it, which is checked before "
+                 "its weights are read")
+      ->type_name("FILE");
+  app.add_option("--cert-chain", options.signature.trust_anchors,
+                 "certificates in PEM that are trusted instead; the signer's has to lead to one")
+      ->allow_extra_args(false)
+      ->type_name("FILE");
+  app.add_option("--signature", options.signature_file,
+                 "the folder's signature, where it is not MODEL/model.sig")
+      ->type_name("FILE");
+  app.add_flag("--ignore-unsigned-files", options.signature.allow_unsigned_files,
+               "accept files of which the signature says nothing");
+  app.add_flag("--allow-ignored-paths", options.signature.allow_ignored_paths,
+               "accept that the signer left out paths besides the usual ones");
   std::vector<std::string> formats;
   for (const SourceFormat& format : source_formats())
     formats.emplace_back(format.name);

@@ -2,8 +2,9 @@
 //
 // A finding names a rule (a row of a level's table: id, severity, what is wrong, what to do) and
 // adds where it is and what was found and expected there. Ids are never used again for another
-// thing: F = files, P = params, W = weights, K = kernels, M = model, R = reference vectors,
-// D = differences. The first digit of the number groups what belongs together.
+// thing: S = signatures and packages, F = files, P = params, W = weights, K = kernels, M = model,
+// R = reference vectors, D = differences. The first digit of the number groups what belongs
+// together.
 #pragma once
 
 #include <cstdint>

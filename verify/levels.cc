@@ -8,6 +8,7 @@
 #include "verify/model.h"
 #include "verify/params.h"
 #include "verify/reference.h"
+#include "verify/signed.h"
 #include "verify/weights.h"
 
 namespace mlc {
@@ -31,6 +32,7 @@ std::span<const LevelRow> levels() {
 std::span<const std::span<const FindingRule>> finding_tables() {
   // One a line: each is another level's.
   static const std::vector<std::span<const FindingRule>> kTables = {
+      signature_rules(),  //
       file_rules(),       //
       param_rules(),      //
       weight_rules(),     //

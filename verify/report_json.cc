@@ -24,6 +24,22 @@ Json counts_json(const Findings& findings) {
   return counts;
 }
 
+Json package_json(const std::optional<PackageResult>& package) {
+  if (!package) return {};
+  return Json::object()
+      .set("digest", package->digest)
+      .set("blobs", package->blobs)
+      .set("bytes", package->bytes);
+}
+
+Json signature_json(const VerifyReport& report) {
+  if (!report.signature) return {};
+  return Json::object()
+      .set("files", report.signature->files)
+      .set("key_hint", report.signature->hint.empty() ? Json() : Json(report.signature->hint))
+      .set("attestations", report.signed_attestations);
+}
+
 template <class Result>
 Json optional_json(const std::optional<Result>& result) {
   return result ? result_json(*result) : Json();
@@ -60,6 +76,8 @@ Json report_json(const VerifyReport& report) {
       .set("thresholds", std::move(thresholds))
       .set("findings", std::move(findings))
       .set("counts", counts_json(found))
+      .set("package", package_json(report.package))
+      .set("signature", signature_json(report))
       .set("files", optional_json(report.files))
       .set("params", optional_json(report.params))
       .set("weights", optional_json(report.weights))

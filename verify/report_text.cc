@@ -37,8 +37,19 @@ std::string divergence_line(const Divergence& d) {
   return text;
 }
 
+std::string signature_text(const VerifyReport& r) {
+  std::string text = fmt::format("{} files, by ", r.signature->files);
+  text += r.signature->hint.empty() ? "a certificate" : "the key " + r.signature->hint;
+  if (r.signed_attestations > 0) text += fmt::format("; {} attestations", r.signed_attestations);
+  return text;
+}
+
 std::string numbers(const VerifyReport& r) {
   std::string text;
+  if (r.package)
+    text += line("package", fmt::format("{}; {} blobs, {} hashed", r.package->digest,
+                                        r.package->blobs, bytes_text(r.package->bytes)));
+  if (r.signature) text += line("signature", "holds for " + signature_text(r));
   if (r.files)
     text += line("files", fmt::format("{} files, {} hashed in {}", r.files->files,
                                       bytes_text(r.files->bytes), duration_text(r.files->seconds)));

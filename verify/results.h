@@ -10,6 +10,17 @@
 
 namespace mlc {
 
+struct PackageResult {
+  std::string digest;  // of the model's manifest
+  std::uint64_t blobs = 0;
+  std::uint64_t bytes = 0;  // hashed
+};
+
+struct SignatureResult {
+  std::uint64_t files = 0;  // that it names
+  std::string hint;         // of the key; empty: a certificate
+};
+
 struct FilesResult {
   std::uint64_t files = 0;  // looked at, shards included
   std::uint64_t shards = 0;

@@ -9,6 +9,9 @@
 // never an exception; Error is for what keeps verify from checking: no such folder (kUsage), a
 // source that can't be read (kBadInput), a device's name that is none (kUsage). Cancelled on
 // Ctrl-C.
+//
+// Before the levels come the signature and a package's blobs (verify/signed.h); when one of them
+// does not hold, no level runs.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +22,7 @@
 #include <vector>
 
 #include "base/reporter.h"
+#include "package/sign/signature.h"
 #include "runtime-min/device_arguments.h"
 #include "verify/finding.h"
 #include "verify/results.h"
@@ -30,7 +34,7 @@ enum class Level : std::uint8_t { kFile, kParam, kWeight, kKernel, kModel };
 inline constexpr std::size_t kLevels = 5;
 
 struct VerifyOptions {
-  std::string model;   // folder
+  std::string model;   // folder, or a package: PKG, PKG:TAG, or a tar of one
   std::string source;  // the checkpoint it was made from; empty: none
   std::string source_format = "auto";
   std::string model_type = "auto";
@@ -48,6 +52,9 @@ struct VerifyOptions {
   // Level kernels: every case with every format, not those that the model needs.
   bool all_cases = false;
   VerifyThresholds thresholds;
+  // With a key or certificates: the model has to be signed.
+  SignaturePolicy signature;
+  std::string signature_file;  // empty: model.sig of the folder, or what refers to the package
   // What is known of the folder's files from elsewhere: path below it, and lower-case hex.
   std::map<std::string, std::string> sha256 = {};
   // Against mlc-verify-reference.json of the folder, where it has one (verify/reference.h).
@@ -64,6 +71,9 @@ struct VerifyReport {
   std::vector<std::pair<Level, std::string>> skipped;  // and why
   Findings findings;
   VerifyThresholds thresholds;
+  std::optional<PackageResult> package;
+  std::optional<SignatureResult> signature;  // one that holds
+  std::uint64_t signed_attestations = 0;     // likewise
   std::optional<FilesResult> files;
   std::optional<ParamsResult> params;
   std::optional<WeightsResult> weights;
