@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/model_place.h"
 #include "base/reporter.h"
 
 namespace CLI {
@@ -35,6 +36,10 @@ struct CommandContext {
   // pipe, as of `| head`), the rest is dropped without an error.
   std::function<void(std::string_view)> print_list;
   bool json = false;
+  // A place of this machine for one that may be an address (package/fetch.h); any other text comes
+  // back as it is. Every MODEL, CONFIG and --source goes through it.
+  std::function<std::string(const std::string& place, Fetch what, const std::string& source_format)>
+      local_folder = [](const std::string& place, Fetch, const std::string&) { return place; };
 };
 
 using RunCommand = std::function<ExitCode(const CommandContext&)>;

@@ -15,6 +15,7 @@
 #include "convert/command.h"
 #include "genconfig/command.h"
 #include "package/command.h"
+#include "package/fetch.h"
 #include "runtime-min/command.h"
 #include "verify/command.h"
 
@@ -49,10 +50,14 @@ int run(int argc, char** argv, bool& json) {
   CommandLine line = parse_command_line(std::vector<std::string>(argv + 1, argv + argc));
   json = line.common.json;
   std::unique_ptr<Reporter> reporter = make_reporter(json, line.common.quiet);
-  return static_cast<int>(line.action({.reporter = *reporter,
-                                       .print = write_stdout,
-                                       .print_list = write_stdout_list,
-                                       .json = json}));
+  return static_cast<int>(line.action(
+      {.reporter = *reporter,
+       .print = write_stdout,
+       .print_list = write_stdout_list,
+       .json = json,
+       .local_folder = [&](const std::string& place, Fetch what, const std::string& format) {
+         return local_folder(place, what, *reporter, format);
+       }}));
 }
 
 // The last line of a run that did not succeed.

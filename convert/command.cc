@@ -81,6 +81,13 @@ ExitCode run(const Arguments& arguments, const CommandContext& context) {
   options.max_memory = parse_bytes(arguments.max_memory);
   options.measure_params = !arguments.report.empty();
   options.keep_lattices = arguments.lattice == "keep";
+  bool own_weights = options.source == "auto";
+  if (!own_weights)
+    options.source =
+        context.local_folder(options.source, Fetch::kCheckpoint, options.source_format);
+  options.config = context.local_folder(
+      options.config, own_weights ? Fetch::kCheckpoint : Fetch::kConfig, options.source_format);
+  options.lora_adapter = context.local_folder(options.lora_adapter, Fetch::kCheckpoint, "auto");
   if (!arguments.dry_run && options.output.empty())
     fail(ExitCode::kUsage, "convert_weight: -o OUT is required (or --dry-run)");
   Prepared prepared = prepare_conversion(options, context.reporter);

@@ -87,6 +87,7 @@ ExitCode run(const Arguments& arguments, const CLI::Option& disaggregation_optio
     fail(ExitCode::kUsage, "gen_config: --quantization is required");
   if (!arguments.dry_run && options.output.empty())
     fail(ExitCode::kUsage, "gen_config: -o OUT is required (or --dry-run)");
+  options.config = context.local_folder(options.config, Fetch::kConfig, "auto");
   options.overrides.disaggregation =
       disaggregation(arguments, disaggregation_option, context.reporter);
   GeneratedConfig generated = generate_config(options, context.reporter);

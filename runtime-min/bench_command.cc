@@ -194,7 +194,10 @@ RunCommand setup(CLI::App& app) {
   number("--tokens", a->bench.tokens, "tokens to decode after it", 1 << 20);
   number("--runs", a->bench.runs, "how often the prompt is read", 1000);
   one_of(app.add_option("--kv-cache", a->kv_cache, "precision of keys and values"), {"f16", "f32"});
-  return [a](const CommandContext& context) { return run(*a, context); };
+  return [a](const CommandContext& context) {
+    a->model = context.local_folder(a->model, Fetch::kAll, "auto");
+    return run(*a, context);
+  };
 }
 
 }  // namespace

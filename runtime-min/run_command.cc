@@ -261,7 +261,10 @@ RunCommand setup(CLI::App& app) {
       ->type_name("PATH");
   app.add_flag("--check-values", a->engine.check_values,
                "look for NaN after each kernel, and name the first; slow");
-  return [a](const CommandContext& context) { return run(*a, context); };
+  return [a](const CommandContext& context) {
+    a->model = context.local_folder(a->model, Fetch::kAll, "auto");
+    return run(*a, context);
+  };
 }
 
 }  // namespace

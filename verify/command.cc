@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/hub_address.h"
 #include "convert/method.h"
 #include "convert/source.h"
 #include "package/oci/layout.h"
@@ -63,6 +64,11 @@ ExitCode run(Arguments& arguments, const CommandContext& context) {
   if (!arguments.thresholds_file.empty()) options.thresholds.read_file(arguments.thresholds_file);
   for (const std::string& assignment : arguments.thresholds)
     options.thresholds.set(assignment);
+  if (arguments.write_reference && is_model_address(options.model))
+    fail(ExitCode::kUsage, "--write-reference: {} is not a folder to write to",
+         printable(options.model, 1024));
+  options.model = context.local_folder(options.model, Fetch::kAll, "auto");
+  options.source = context.local_folder(options.source, Fetch::kCheckpoint, options.source_format);
   arguments.files.json = context.json;
   check_report_files(arguments.files);
   if (arguments.write_reference && is_layout(parse_layout_place(options.model).path))

@@ -32,7 +32,11 @@ RunCommand setup(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(0U, 1024U))
       ->type_name("N");
-  return [a](const CommandContext& context) { return run(*a, context); };
+  return [a](const CommandContext& context) {
+    for (std::string* folder : {&a->options.a, &a->options.b})
+      *folder = context.local_folder(*folder, Fetch::kAll, "auto");
+    return run(*a, context);
+  };
 }
 
 }  // namespace

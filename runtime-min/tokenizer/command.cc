@@ -111,6 +111,7 @@ RunCommand setup(CLI::App& app) {
                "add the special tokens that the tokenizer puts around a text; "
                "with --decode, print special tokens too");
   return [a, text, decode](const CommandContext& context) {
+    a->model = context.local_folder(a->model, Fetch::kConfig, "auto");
     return run(*a, text->count() > 0, decode->count() > 0, context);
   };
 }
