@@ -117,7 +117,7 @@ List list_quantizations() {
     bool group = q.kind == QuantKind::kGroup;
     table.add({q.name, name_of(q.kind), name_of(q.model_dtype), stored_as(q),
                groups ? Json(q.bits) : Json(), groups ? Json(q.group_size) : Json(),
-               group ? Json(q.layout == Layout::kNK ? "NK" : "KN") : Json(),
+               group ? Json(q.layout == WeightLayout::kNK ? "NK" : "KN") : Json(),
                groups && q.quantizes_embedding, groups && q.quantizes_final_fc});
   }
   return {.text = table.text(), .json = Json::object().set("quantizations", table.json())};

@@ -35,7 +35,7 @@ PlanRecord make_record(std::string name, std::vector<std::int64_t> shape, DType 
 
 std::vector<PlanRecord> group_records(const ParamSpec& spec, const std::vector<std::int64_t>& shape,
                                       const Quantization& q) {
-  if (spec.kind == ParamKind::kExperts && q.layout == Layout::kKN)
+  if (spec.kind == ParamKind::kExperts && q.layout == WeightLayout::kKN)
     fail(ExitCode::kUnsupported,
          "{}: experts have no layout in {} (no MLC runtime reads one); use {}_1", spec.name, q.name,
          q.name.substr(0, q.name.size() - 2));

@@ -56,7 +56,7 @@ DType plain_dtype(const ParamSpec& spec, const Quantization& quantization) {
 }
 
 bool is_packed_kn(const ParamSpec& spec, const Quantization& quantization) {
-  return quantization.layout == Layout::kKN && spec.kind == ParamKind::kLinear;
+  return quantization.layout == WeightLayout::kKN && spec.kind == ParamKind::kLinear;
 }
 
 }  // namespace mlc

@@ -27,7 +27,7 @@ std::string_view name_of(QuantKind kind);
 
 // Where the packed axis lies. kNK: q_weight [out, words], q_scale [out, groups]. kKN: both
 // transposed for linear params (embeddings stay NK).
-enum class Layout : std::uint8_t { kNK, kKN };
+enum class WeightLayout : std::uint8_t { kNK, kKN };
 
 struct Quantization {
   std::string_view name;
@@ -35,7 +35,7 @@ struct Quantization {
   DType model_dtype;   // T: what weights are cast to before anything else; also the scales' dtype
   int bits = 0;        // per code; a storage word (uint32) holds 32 / bits codes, lowest bits first
   int group_size = 0;  // elements; a multiple of codes_per_word()
-  Layout layout = Layout::kNK;
+  WeightLayout layout = WeightLayout::kNK;
   bool quantizes_embedding = true;
   bool quantizes_final_fc = true;
   DType weight_dtype = DType::kF8E4M3FN;  // kPerTensor, kBlockScale

@@ -95,7 +95,7 @@ class RandomParams : public ParamStore {
     std::vector<std::int64_t> groups = spec.shape;
     words.back() = static_cast<std::int64_t>(words_per_row(quantization_, cols));
     groups.back() = static_cast<std::int64_t>(groups_per_row(quantization_, cols));
-    if (quantization_.layout == Layout::kKN && spec.kind == ParamKind::kLinear) {
+    if (quantization_.layout == WeightLayout::kKN && spec.kind == ParamKind::kLinear) {
       std::reverse(words.begin(), words.end());
       std::reverse(groups.begin(), groups.end());
     }

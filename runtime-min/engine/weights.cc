@@ -164,7 +164,7 @@ void Weights::plan_groups(Matrix& matrix, const ParamSpec& spec) {
     bad_input("{}: {}.q_weight is there, which {} does not make", printable(where_), matrix.module,
               quantization_.name);
   // Only linear params are turned.
-  matrix.turned = quantization_.layout == Layout::kKN && spec.kind == ParamKind::kLinear;
+  matrix.turned = quantization_.layout == WeightLayout::kKN && spec.kind == ParamKind::kLinear;
   std::vector<std::int64_t> shape = spec.shape;
   if (spec.symbolic_rows) {
     // Rows that the config leaves open are those of the folder.

@@ -157,7 +157,7 @@ LoadedModel multiplied_out(const LoadedModel& model, const std::string& folder) 
             scale_shape = scale.shape;
           }
       bool embedding = module.ends_with("embed_tokens");
-      bool turned = q.layout == Layout::kKN && !embedding;
+      bool turned = q.layout == WeightLayout::kKN && !embedding;
       auto rows = static_cast<std::size_t>(record.shape[turned ? 1 : 0]);
       auto words = static_cast<std::size_t>(record.shape[turned ? 0 : 1]);
       auto groups = static_cast<std::size_t>(scale_shape[turned ? 0 : 1]);

@@ -383,7 +383,7 @@ TEST(Execute, ExpertsEqualTheNaivePath) {
   add_experts(m);
   m.finish();
   for (const Quantization& q : quantizations())
-    if (is_plain(q) && q.layout == Layout::kNK)
+    if (is_plain(q) && q.layout == WeightLayout::kNK)
       for (unsigned threads : {1u, 2u, 5u})
         m.check(q.name, threads, 1);
 }
