@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 jobs=$(nproc)
-fuzz_seconds=20  # for each target
+fuzz_seconds=10  # for each target
 tidy_files=8     # at most; about 6 s each
 tidy_commits=20  # on the main line, what counts as changed
 sources() { git ls-files '*.h' '*.cc'; }
