@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -20,6 +21,8 @@ constexpr int kMaxRedirects = 5;
 constexpr std::size_t kMaxHeaderLine = 16 * 1024;
 constexpr std::size_t kMaxHeaderLines = 256;
 constexpr std::size_t kMaxHeaderBytes = 256 * 1024;
+constexpr std::string_view kHeaderTooLong =
+    "the answer's header is longer than 256 lines of 16 KiB, 256 KiB in all";
 // What is read of the pages of errors and redirects.
 constexpr std::uint64_t kMaxErrorPage = 64 * 1024;
 constexpr std::string_view kUserAgent = "mlc";
@@ -68,8 +71,7 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
   hop.header_bytes += size;
   if (size > kMaxHeaderLine || ++hop.header_lines > kMaxHeaderLines ||
       hop.header_bytes > kMaxHeaderBytes) {
-    hop.refused = fmt::format("the answer's header is longer than {} lines of {} bytes, {} in all",
-                              kMaxHeaderLines, kMaxHeaderLine, kMaxHeaderBytes);
+    hop.refused = kHeaderTooLong;
     return 0;
   }
   try {
@@ -144,12 +146,12 @@ std::size_t on_send(char* out, std::size_t, std::size_t size, void* user) {
   return part;
 }
 
-// A kept connection turned out to be closed: from the start on a new one.
+// When a kept connection turns out to be closed, curl would send a body again by itself; but a
+// server may have taken a part of it already, and adds what comes to that.
 int on_seek(void* user, curl_off_t offset, int origin) {
-  Hop& hop = *static_cast<Hop*>(user);
-  if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_CANTSEEK;
-  hop.sent = static_cast<std::uint64_t>(offset);
-  return CURL_SEEKFUNC_OK;
+  const Hop& hop = *static_cast<Hop*>(user);
+  return origin == SEEK_SET && static_cast<std::uint64_t>(offset) == hop.sent ? CURL_SEEKFUNC_OK
+                                                                              : CURL_SEEKFUNC_FAIL;
 }
 
 int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -176,6 +178,7 @@ std::string_view reason(CURLcode code) {
       return "the server closed the connection without an answer";
     case CURLE_RECV_ERROR:
       return "the connection was lost while receiving";
+    case CURLE_SEND_FAIL_REWIND:
     case CURLE_SEND_ERROR:
       return "the connection was lost while sending";
     default:
@@ -203,6 +206,19 @@ struct CurlCleanup {
 };
 
 }  // namespace
+
+long network_timeout() {
+  constexpr long kDefault = 10, kMost = 3600;
+  const char* text = std::getenv("MLC_NETWORK_TIMEOUT");
+  if (!text || !*text) return kDefault;
+  std::string_view view(text);
+  long value = 0;
+  auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), value);
+  if (error != std::errc() || end != view.data() + view.size() || value < 1 || value > kMost)
+    fail(ExitCode::kUsage, "MLC_NETWORK_TIMEOUT={}: expected seconds, 1 to {}", printable(view),
+         kMost);
+  return value;
+}
 
 void HttpHeaders::add(std::string name, std::string value) {
   for (char& c : name)
@@ -368,10 +384,13 @@ HttpAnswer HttpClient::exchange(const HttpRequest& request, const HttpSink* sink
     if (code != CURLE_OK && !unwanted) {
       if (state_->policy.stop && *state_->policy.stop) network(request.url, "stopped");
       std::string what(reason(code));
+      // So says libcurl of a line of more than 100 KB.
+      bool long_line = code == CURLE_OUT_OF_MEMORY && !hop.begun;
+      if (long_line) what = kHeaderTooLong;
       if (is_tls_refusal(code) && state_->message[0])
         what = fmt::format("the server's certificate is refused: {}", printable(state_->message));
       network(request.url, what,
-              !is_tls_refusal(code) && code != CURLE_URL_MALFORMAT &&
+              !long_line && !is_tls_refusal(code) && code != CURLE_URL_MALFORMAT &&
                   code != CURLE_UNSUPPORTED_PROTOCOL,
               code == CURLE_SSL_CONNECT_ERROR);
     }
@@ -382,7 +401,8 @@ HttpAnswer HttpClient::exchange(const HttpRequest& request, const HttpSink* sink
     hop.answer.url = url;
     if (!request.follow || !is_redirect(hop.answer.status)) return std::move(hop.answer);
     if (hops == kMaxRedirects) network(request.url, "redirected too often");
-    std::string next = resolve_url(url, hop.answer.headers.get("location"));
+    const std::string& location = hop.answer.headers.get("location");
+    std::string next = location.empty() ? std::string() : resolve_url(url, location);
     if (next.empty()) network(request.url, "redirected to nowhere; expected an https:// address");
     if (url.starts_with("https://") && !next.starts_with("https://"))
       network(request.url, "redirected to an address without https://");

@@ -42,6 +42,9 @@ struct HttpPolicy {
   const std::atomic<bool>* stop = nullptr;  // set: transfers end with Error(kNetwork) "stopped"
 };
 
+// $MLC_NETWORK_TIMEOUT, seconds of silence; 10 without it. Error(kUsage) for what is no number.
+long network_timeout();
+
 class HttpHeaders {
  public:
   void add(std::string name, std::string value);  // the name in lower case

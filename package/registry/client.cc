@@ -81,6 +81,7 @@ std::shared_ptr<RegistrySession> open_registry(const RegistryReference& referenc
     if (row.known_as == reference.host) session->host = row.host;
   session->policy.allow_http = options.allow_http;
   session->policy.ca_file = options.ca_file;
+  session->policy.silence_seconds = network_timeout();
   session->policy.stop = &session->stop;
   session->origin = find_origin(session->host, session->policy);
   std::vector<std::string> scopes = {
