@@ -13,6 +13,7 @@
 #include "cli/signals.h"
 #include "cli/standard_streams.h"
 #include "convert/command.h"
+#include "deliver/command.h"
 #include "genconfig/command.h"
 #include "package/command.h"
 #include "package/fetch.h"
@@ -38,6 +39,7 @@ std::span<const Command> all_commands() {
       kPull,           //
       kPush,           //
       kGc,             //
+      kDeliver,        //
       kHelp,           //
       kCompletion,     //
   };

@@ -139,6 +139,7 @@ class Deliverer {
                            .tag = delivery.model_id + "-" + delivery.quantization,
                            .kernels = options_.kernels,
                            .sign_key = options_.sign_key};
+    package.overwrite = true;  // the tag of what was delivered before
     package.threads = options_.threads;
     PackageSummary made = package_model(package, reporter_);
     result.manifest = made.manifest;
@@ -228,7 +229,8 @@ std::vector<DeliveryResult> deliver(const DeliverOptions& options,
       delivered = true;
     } catch (const Error& error) {
       reporter.end();  // of a stage that did not come to its end
-      result.code = error.code();
+      // What is wrong is not this command line, but what the list says.
+      result.code = error.code() == ExitCode::kUsage ? ExitCode::kBadInput : error.code();
       result.error = error.what();
       reporter.warn(fmt::format("{}: failed: {}", printable(delivery.folder()), result.error));
     }

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/units.h"
+#include "package/app/app_command.h"
 #include "package/command.h"
 #include "package/package.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 struct Arguments {
   PackageOptions package;
+  AppArguments app;
 };
 
 Json summary_json(const PackageOptions& options, const PackageSummary& summary) {
@@ -44,17 +46,21 @@ ExitCode pack(const PackageOptions& options, const CommandContext& context) {
   return ExitCode::kDone;
 }
 
-ExitCode run(Arguments& a, const CommandContext& context) { return pack(a.package, context); }
+ExitCode run(Arguments& a, const CommandContext& context) {
+  if (a.package.model.empty()) return run_app_bundle(a.app, a.package.output, context);
+  if (a.package.output.empty()) fail(ExitCode::kUsage, "package: -o PATH is required with MODEL");
+  return pack(a.package, context);
+}
 
 RunCommand setup(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   PackageOptions& o = a->package;
-  auto* model = app.add_option("MODEL", o.model, "model folder that becomes a package")
-                    ->required()
+  auto* model = app.add_option("MODEL", o.model,
+                               "model folder that becomes a package; absent: an app bundle is made")
                     ->type_name("FOLDER");
   app.add_option("-o,--output", o.output,
-                 "package to make or add to: a layout folder, or a .tar or .tar.zst of one")
-      ->required()
+                 "package to make or add to: a layout folder, or a .tar or .tar.zst of one; of an "
+                 "app bundle its folder, dist if absent")
       ->type_name("PATH");
   auto of_model = [&](CLI::Option* option) { return option->needs(model)->group("Package"); };
   of_model(app.add_option("--name", o.name, "what the model is called; absent: as its folder is"))
@@ -66,11 +72,13 @@ RunCommand setup(CLI::App& app) {
   of_model(app.add_flag("--overwrite", o.overwrite,
                         "give a tag that stands for other content to this one; replace a .tar"));
   of_model(app.add_option("--threads", o.threads, "0: all CPUs"))->type_name("N");
+  add_app_options(app, a->app, *model);
   return [a](const CommandContext& context) { return run(*a, context); };
 }
 
 }  // namespace
 
-const Command kPackage = {"package", "make a versioned package of a model", setup};
+const Command kPackage = {"package", "make a versioned package of a model, or an app's bundle",
+                          setup};
 
 }  // namespace mlc

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/tensor_cache.h"
 #include "package/app/jit_key.h"
-#include "package/app/kernel_folder.h"
 #include "package/app/mlc_llm_home.h"
 #include "package/app/model_library.h"
 #include "package/app/script_outputs.h"
@@ -58,11 +57,6 @@ class Bundler {
     std::string library = compiled ? model_library() : "";
     StagedFolder staged(options_.output);
     std::string command;
-    if (!compiled) {
-      std::string kernels = add_kernel_folder(staged);
-      for (Prepared& one : prepared_)
-        one.model_lib = one.model->model_lib.value_or(kernels);
-    }
     staged.add_folder("bundle");
     for (const Prepared& one : prepared_)
       if (one.model->bundle_weight)

@@ -121,7 +121,7 @@ TEST(PackageConfig, RefusesWhatMlcLlmRefuses) {
 
 TEST(PackageConfig, SaysWhatMeansNothing) {
   PackageConfig config = parse_package_config(
-      parse_json(R"({"device": "vulkan", "model_list": [{"model": "HF://a/b", "model_id": "a",
+      parse_json(R"({"device": "iphone", "model_list": [{"model": "HF://a/b", "model_id": "a",
                      "bundle_weights": true}]})",
                  "config"),
       "config");

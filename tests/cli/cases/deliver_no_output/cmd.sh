@@ -1,0 +1,1 @@
+mlc deliver "$GOLDEN/delivery/spec.json" --username u

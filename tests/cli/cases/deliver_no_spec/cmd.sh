@@ -1,0 +1,1 @@
+mlc deliver none.json --username u --dry-run

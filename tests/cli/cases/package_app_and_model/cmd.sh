@@ -1,0 +1,1 @@
+mlc package model -o out --package-config c.json

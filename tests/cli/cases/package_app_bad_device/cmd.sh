@@ -1,0 +1,2 @@
+echo '{"device": "webgpu", "model_list": []}' > mlc-package-config.json
+mlc package
