@@ -74,4 +74,9 @@ std::string license_of_readme(std::string_view text) {
   return {};
 }
 
+bool is_spdx_license(std::string_view name) {
+  return std::any_of(kSpdx.begin(), kSpdx.end(),
+                     [&](const auto& row) { return row.second == name; });
+}
+
 }  // namespace mlc

@@ -11,4 +11,7 @@ namespace mlc {
 // stands. Empty: there is no such line, or what it says is no plain identifier.
 std::string license_of_readme(std::string_view text);
 
+// Is this SPDX's name of a licence known to us?
+bool is_spdx_license(std::string_view name);
+
 }  // namespace mlc

@@ -7,7 +7,8 @@
 // they lie, whatever the shards' sizes and order, and by the values that a runtime computes where
 // their schemes differ; JSON files by their keys. Folders are equal when nothing is left.
 // Files that `mlc` can make again (index files, mlc-verify-reference.json) and names that begin
-// with a dot are not compared. Error(kUsage): no such folder; kBadInput: no model, damaged.
+// with a dot are not compared. Of two packages, also which layers and kernels differ, and how many
+// bytes an update from a to b fetches. Error(kUsage): no such folder; kBadInput: no model, damaged.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,7 @@
 namespace mlc {
 
 struct DiffOptions {
-  std::string a, b;  // folders
+  std::string a, b;  // folders; or packages: PKG, PKG:TAG, or a tar of one
   unsigned threads = 0;
   std::uint64_t max_memory = std::uint64_t{256} << 20;
 };
@@ -78,6 +79,23 @@ struct FileDifference {
   ValueDifferences keys = {};             // of JSON
 };
 
+// Of two packages.
+struct LayerDifference {
+  std::string name;
+  std::optional<std::uint64_t> a, b;  // bytes; nothing: it is not there
+};
+struct PackageDifference {
+  std::string a, b;  // digests of the manifests
+  std::vector<LayerDifference> layers;
+  std::uint64_t equal_layers = 0;
+  std::string kernels_a, kernels_b;  // digests of the kernel bundles; empty: none
+  // What is fetched by who has all of a: exactly the blobs of b that a has not.
+  std::uint64_t fetch_blobs = 0;
+  std::uint64_t fetch_bytes = 0;
+
+  bool equal() const { return layers.empty() && kernels_a == kernels_b; }
+};
+
 struct Diff {
   DiffSide a, b;
   std::vector<ParamDifference> params;  // in the order of a, then those that only b has
@@ -86,10 +104,12 @@ struct Diff {
   ValueDifferences tokenizer;         // tokenizer.json
   std::vector<FileDifference> files;  // all others, by name
   std::uint64_t files_compared = 0;
+  std::optional<PackageDifference> package;
   double seconds = 0;
 
   bool equal() const {
-    return params.empty() && config.count == 0 && tokenizer.count == 0 && files.empty();
+    return params.empty() && config.count == 0 && tokenizer.count == 0 && files.empty() &&
+           (!package || package->equal());
   }
 };
 

@@ -23,8 +23,10 @@ ExitCode run(const Arguments& arguments, const CommandContext& context) {
 
 RunCommand setup(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  app.add_option("A", a->options.a, "folder of a converted model")->required()->type_name("FOLDER");
-  app.add_option("B", a->options.b, "the one to compare it with")->required()->type_name("FOLDER");
+  app.add_option("A", a->options.a, "folder of a converted model, or a package")
+      ->required()
+      ->type_name("PATH");
+  app.add_option("B", a->options.b, "the one to compare it with")->required()->type_name("PATH");
   app.add_flag("--all", a->report.all,
                fmt::format("show every row, not {} of each table", DiffReport::kShown));
   app.add_flag("--brief", a->report.brief, "print one line: equal, or how much differs");

@@ -115,6 +115,22 @@ std::string files_text(const Diff& diff, const DiffReport& report) {
   return keys.size() == 0 ? text : text + keys.text();
 }
 
+std::string package_text(const PackageDifference& package, const DiffReport& report) {
+  TextTable table({{"name", "layer"}, {"a", "a"}, {"b", "b"}});
+  for (std::size_t i = 0; i < shown(package.layers.size(), report); i++)
+    table.add({printable(package.layers[i].name), size_text(package.layers[i].a),
+               size_text(package.layers[i].b)});
+  std::string text =
+      fmt::format("layers: {} differ, {} are equal", package.layers.size(), package.equal_layers);
+  text = package.layers.empty() ? text + "\n" : section(text, table, package.layers.size());
+  auto kernels = [](const std::string& digest) { return digest.empty() ? "none" : digest; };
+  if (package.kernels_a != package.kernels_b)
+    text += fmt::format("kernels: {} in a, {} in b\n", printable(kernels(package.kernels_a)),
+                        printable(kernels(package.kernels_b)));
+  return text + fmt::format("update: who has a fetches {} of {} bytes for b\n",
+                            count_text(package.fetch_blobs, "blob", "blobs"), package.fetch_bytes);
+}
+
 std::string conclusion(const Diff& diff) {
   if (diff.equal())
     return fmt::format("equal: {}, {}\n", count_text(diff.equal_params, "param", "params"),
@@ -127,6 +143,10 @@ std::string conclusion(const Diff& diff) {
   add(diff.config.count, "config key", "config keys");
   add(diff.tokenizer.count, "tokenizer entry", "tokenizer entries");
   add(diff.files.size(), "other file", "other files");
+  if (diff.package) {
+    add(diff.package->layers.size(), "layer", "layers");
+    add(diff.package->kernels_a != diff.package->kernels_b ? 1 : 0, "kernel bundle", "");
+  }
   return "different: " + what + "\n";
 }
 
@@ -200,11 +220,33 @@ Json file_json(const FileDifference& file) {
       .set("keys", keys_json(file.rule->id, file.keys));
 }
 
+Json package_json(const PackageDifference& package) {
+  auto size = [](const std::optional<std::uint64_t>& n) { return n ? Json(*n) : Json(); };
+  auto digest = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+  Json layers = Json::array();
+  for (const LayerDifference& layer : package.layers)
+    layers.push(Json::object()
+                    .set("id", "D41")
+                    .set("name", layer.name)
+                    .set("a_bytes", size(layer.a))
+                    .set("b_bytes", size(layer.b)));
+  return Json::object()
+      .set("a", package.a)
+      .set("b", package.b)
+      .set("layers", std::move(layers))
+      .set("equal_layers", package.equal_layers)
+      .set("a_kernels", digest(package.kernels_a))
+      .set("b_kernels", digest(package.kernels_b))
+      .set("fetch_blobs", package.fetch_blobs)
+      .set("fetch_bytes", package.fetch_bytes);
+}
+
 }  // namespace
 
 std::string diff_text(const Diff& diff, const DiffReport& report) {
   if (report.brief) return conclusion(diff);
   std::string text = "a  " + side_text(diff.a) + "\nb  " + side_text(diff.b) + "\n";
+  if (diff.package) text += package_text(*diff.package, report);
   if (!diff.params.empty()) text += params_text(diff, report);
   if (diff.config.count > 0) text += keys_text("mlc-chat-config.json", diff.config, report);
   if (diff.tokenizer.count > 0) text += keys_text("tokenizer.json", diff.tokenizer, report);
@@ -229,7 +271,8 @@ Json diff_json(const Diff& diff) {
       .set("config", keys_json("D21", diff.config))
       .set("tokenizer", keys_json("D22", diff.tokenizer))
       .set("files_compared", diff.files_compared)
-      .set("files", std::move(files));
+      .set("files", std::move(files))
+      .set("package", diff.package ? package_json(*diff.package) : Json());
 }
 
 }  // namespace mlc
