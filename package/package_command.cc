@@ -2,11 +2,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/hub_address.h"
 #include "base/units.h"
 #include "package/app/app_command.h"
 #include "package/command.h"
 #include "package/fetch.h"
 #include "package/package.h"
+#include "package/registry/reference.h"
 
 namespace mlc {
 namespace {
@@ -60,10 +62,23 @@ ExitCode pack(PackageOptions options, const CommandContext& context) {
   return ExitCode::kDone;
 }
 
+// "HF://owner/name@revision" and "oci://host/team/name:tag" are called "name".
+std::string name_of_address(const std::string& address) {
+  std::string repository = is_hub_address(address) ? parse_hub_address(address).repository
+                                                   : parse_registry_reference(address).repository;
+  return repository.substr(repository.rfind('/') + 1);
+}
+
 ExitCode run(Arguments& a, const CommandContext& context) {
-  if (a.package.model.empty()) return run_app_bundle(a.app, a.package.output, context);
-  if (a.package.output.empty()) fail(ExitCode::kUsage, "package: -o PATH is required with MODEL");
-  return pack(a.package, context);
+  PackageOptions& options = a.package;
+  if (options.model.empty()) return run_app_bundle(a.app, options.output, context);
+  if (options.output.empty()) fail(ExitCode::kUsage, "package: -o PATH is required with MODEL");
+  if (is_model_address(options.model)) {
+    if (options.name.empty()) options.name = name_of_address(options.model);
+    if (is_hub_address(options.model)) options.links = Links::kHubSnapshot;
+    options.model = context.local_folder(options.model, Fetch::kAll, "auto");
+  }
+  return pack(options, context);
 }
 
 RunCommand setup(CLI::App& app) {
