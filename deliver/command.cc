@@ -6,6 +6,7 @@
 
 #include "base/units.h"
 #include "deliver/deliver.h"
+#include "package/registry/command.h"
 
 namespace mlc {
 namespace {
@@ -145,16 +146,9 @@ RunCommand setup(CLI::App& app) {
   app.add_option("--version-of-packages", options.version, "their semantic version")
       ->capture_default_str()
       ->type_name("V");
-  app.add_option("--token-host", options.transfer.token_hosts,
-                 "a host that may be sent the registry's credentials, too; several are separated "
-                 "by commas")
-      ->delimiter(',')
-      ->type_name("HOST");
+  add_registry_options(app, options.transfer);
   app.add_flag("--allow-http", options.transfer.allow_http,
                "take http:// of other machines, too, which is not encrypted");
-  app.add_option("--ca-file", options.transfer.ca_file,
-                 "PEM certificates to trust, besides the system's")
-      ->type_name("PATH");
   app.add_option("--hf-local-dir", options.hf_local_dir,
                  "look for NAME of HF://owner/NAME in this folder before the hub's cache")
       ->type_name("FOLDER");

@@ -1,5 +1,6 @@
 #include "deliver/deliver.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <set>
@@ -175,6 +176,11 @@ void tell(Reporter& reporter, const char* event, const DeliveryResult& result) {
   reporter.event(event, detail);
 }
 
+bool all_of_them(const std::vector<DeliveryResult>& results) {
+  return std::all_of(results.begin(), results.end(),
+                     [](const DeliveryResult& one) { return one.error.empty(); });
+}
+
 void check_references(const DeliverOptions& options, const std::vector<Delivery>& plan) {
   if (options.registry.empty()) return;
   std::set<std::string> seen;
@@ -215,7 +221,10 @@ std::vector<DeliveryResult> deliver(const DeliverOptions& options,
   std::size_t number = 0;
   for (const Delivery& delivery : plan) {
     number++;
-    if (delivery.work == DeliveryWork::kNothing) continue;
+    if (delivery.work == DeliveryWork::kNothing) {
+      remove_stamp(options.output, delivery.folder());
+      continue;
+    }
     throw_if_cancelled();
     auto start = std::chrono::steady_clock::now();
     DeliveryResult result;
@@ -244,6 +253,7 @@ std::vector<DeliveryResult> deliver(const DeliverOptions& options,
     tell(reporter, delivered ? "delivered" : "failed", result);
     results.push_back(std::move(result));
   }
+  if (all_of_them(results)) remove_stamps(options.output);
   return results;
 }
 

@@ -49,4 +49,9 @@ void remove_stamp(const std::string& output, const std::string& name) {
   fs::remove(place(output), ignored);  // when it was the last
 }
 
+void remove_stamps(const std::string& output) {
+  std::error_code ignored;  // what stays does no harm
+  fs::remove_all(place(output), ignored);
+}
+
 }  // namespace mlc

@@ -13,5 +13,7 @@ std::string conversion_stamp(const std::string& source, const std::string& quant
 std::string read_stamp(const std::string& output, const std::string& name);
 void write_stamp(const std::string& output, const std::string& name, const std::string& stamp);
 void remove_stamp(const std::string& output, const std::string& name);
+// All of them, and what a killed run left beside them.
+void remove_stamps(const std::string& output);
 
 }  // namespace mlc

@@ -1,2 +1,0 @@
-mkdir m
-mlc package m -o p --version 1.0

@@ -1,1 +1,0 @@
-mlc unpack nowhere -o out
