@@ -1,10 +1,14 @@
 #include "package/fetch.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/error.h"
 #include "convert/checkpoint_files.h"
 #include "package/hub/hub_pull.h"
+#include "package/package.h"
+#include "package/registry/reference.h"
+#include "package/registry/registry.h"
 
 namespace mlc {
 namespace {
@@ -78,11 +82,43 @@ std::string from_hub(const std::string& address, Fetch what, Reporter& reporter,
   return hub.file.empty() ? snapshot.folder : snapshot.folder + "/" + hub.file;
 }
 
+void make_parent(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  std::error_code error;
+  std::filesystem::create_directories(parent, error);
+  if (error) io_error(parent, "create folder", error.value());
+}
+
+// Unpacked once for each manifest, into a folder that appears as a whole.
+std::string from_registry(const std::string& address, Reporter& reporter) {
+  const std::string home = cache_folder("MLC_HOME", "mlc");
+  if (home.empty())
+    fail(ExitCode::kUsage, "{}: there is no place for a cache: set HOME or MLC_HOME",
+         printable(address, 1024));
+  RegistryReference reference = parse_registry_reference(address);
+  const std::string store =
+      fmt::format("{}/registry/{}/{}", home, reference.host, reference.repository);
+  make_parent(store);
+  TransferSummary pulled = pull(address, store, {}, reporter);
+  const std::string folder = fmt::format("{}/models/sha256-{}", home, pulled.manifest.hex());
+  std::error_code ignored;
+  if (std::filesystem::exists(folder, ignored)) return folder;
+  make_parent(folder);
+  try {
+    unpack({.package = fmt::format("{}:{}", store, pulled.tag), .output = folder}, reporter);
+  } catch (const Error&) {
+    // Another process may have been quicker.
+    if (!std::filesystem::exists(folder, ignored)) throw;
+  }
+  return folder;
+}
+
 }  // namespace
 
 std::string local_folder(const std::string& model, Fetch what, Reporter& reporter,
                          const std::string& source_format) {
   if (is_hub_address(model)) return from_hub(model, what, reporter, source_format);
+  if (is_model_address(model)) return from_registry(model, reporter);
   return model;
 }
 

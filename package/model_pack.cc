@@ -84,12 +84,13 @@ std::string model_pack_config(const ModelFolder& model, const std::vector<Descri
 Annotations model_pack_annotations(const ModelFolder& model, const ModelPackNames& names,
                                    std::uint64_t estimated_vram_bytes) {
   Annotations out = {
-      {"ai.mlc.estimated_vram_bytes", fmt::format("{}", estimated_vram_bytes)},
       {"ai.mlc.packager", "mlc " MLC_VERSION},
       {"org.opencontainers.image.created", rfc3339(names.created)},
       {"org.opencontainers.image.title", names.name},
       {"org.opencontainers.image.version", names.version},
   };
+  if (estimated_vram_bytes > 0)
+    out["ai.mlc.estimated_vram_bytes"] = fmt::format("{}", estimated_vram_bytes);
   for (const char* key : {"model_type", "quantization"})
     if (std::string text = text_of(model, key); !text.empty())
       out[std::string("ai.mlc.") + key] = text;

@@ -23,7 +23,8 @@ std::string model_pack_config(const ModelFolder& model, const std::vector<Descri
                               const ModelPackNames& names);
 
 // ai.mlc.*: quantization, model_type, context_window_size, prefill_chunk_size,
-// estimated_vram_bytes, packager (this program and its version); and OCI's created, title, version.
+// estimated_vram_bytes (unless 0), packager (this program and its version); and OCI's created,
+// title, version.
 Annotations model_pack_annotations(const ModelFolder& model, const ModelPackNames& names,
                                    std::uint64_t estimated_vram_bytes);
 

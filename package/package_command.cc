@@ -2,10 +2,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/hub_address.h"
 #include "base/units.h"
 #include "package/app/app_command.h"
 #include "package/command.h"
+#include "package/fetch.h"
 #include "package/package.h"
+#include "package/registry/reference.h"
 
 namespace mlc {
 namespace {
@@ -39,17 +42,43 @@ std::string summary_text(const PackageOptions& options, const PackageSummary& su
   return text + fmt::format("  time      {}\n", duration_text(summary.seconds));
 }
 
-ExitCode pack(const PackageOptions& options, const CommandContext& context) {
+// "HF://owner/name@revision/folder" as "name".
+std::string name_of_address(const std::string& address) {
+  std::string path = address.substr(address.find("://") + 3);
+  std::size_t owner = path.find('/');
+  std::string name = path.substr(owner == std::string::npos ? 0 : owner + 1);
+  return name.substr(0, name.find_first_of("@:/"));
+}
+
+ExitCode pack(PackageOptions options, const CommandContext& context) {
+  if (is_model_address(options.model)) {
+    if (options.name.empty()) options.name = name_of_address(options.model);
+    options.model = local_folder(options.model, Fetch::kAll, context.reporter);
+    options.links = Links::kHubSnapshot;
+  }
   PackageSummary summary = package_model(options, context.reporter);
   context.print(context.json ? dump_json(summary_json(options, summary)) + "\n"
                              : summary_text(options, summary));
   return ExitCode::kDone;
 }
 
+// "HF://owner/name@revision" and "oci://host/team/name:tag" are called "name".
+std::string name_of_address(const std::string& address) {
+  std::string repository = is_hub_address(address) ? parse_hub_address(address).repository
+                                                   : parse_registry_reference(address).repository;
+  return repository.substr(repository.rfind('/') + 1);
+}
+
 ExitCode run(Arguments& a, const CommandContext& context) {
-  if (a.package.model.empty()) return run_app_bundle(a.app, a.package.output, context);
-  if (a.package.output.empty()) fail(ExitCode::kUsage, "package: -o PATH is required with MODEL");
-  return pack(a.package, context);
+  PackageOptions& options = a.package;
+  if (options.model.empty()) return run_app_bundle(a.app, options.output, context);
+  if (options.output.empty()) fail(ExitCode::kUsage, "package: -o PATH is required with MODEL");
+  if (is_model_address(options.model)) {
+    if (options.name.empty()) options.name = name_of_address(options.model);
+    if (is_hub_address(options.model)) options.links = Links::kHubSnapshot;
+    options.model = context.local_folder(options.model, Fetch::kAll, "auto");
+  }
+  return pack(options, context);
 }
 
 RunCommand setup(CLI::App& app) {
@@ -69,6 +98,10 @@ RunCommand setup(CLI::App& app) {
       ->capture_default_str()
       ->type_name("VERSION");
   of_model(app.add_option("--tag", o.tag, "absent: NAME-VERSION"))->type_name("TAG");
+  of_model(app.add_option("--sign-key", o.sign_key,
+                          "PEM private key that signs the files, after OpenSSF Model Signing; "
+                          "mlc sign --new-key makes one"))
+      ->type_name("PATH");
   of_model(app.add_flag("--overwrite", o.overwrite,
                         "give a tag that stands for other content to this one; replace a .tar"));
   of_model(app.add_option("--threads", o.threads, "0: all CPUs"))->type_name("N");

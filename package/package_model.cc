@@ -2,7 +2,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
-#include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -13,6 +13,8 @@
 #include "package/pack_files.h"
 #include "package/package.h"
 #include "package/readme_license.h"
+#include "package/sign/key.h"
+#include "package/sign/referrer.h"
 #include "package/source_date.h"
 #include "package/version.h"
 #include "package/vram.h"
@@ -44,6 +46,8 @@ void check_output(const PackageOptions& options) {
 // Checked before anything is read.
 ModelPackNames checked_names(const PackageOptions& options) {
   ModelPackNames names;
+  if (!fs::is_directory(options.model))
+    fail(ExitCode::kUsage, "{}: no such folder", printable(options.model, 1024));
   names.name = options.name.empty() ? folder_name(options.model) : options.name;
   names.version = options.version;
   names.created = source_date_epoch();
@@ -87,11 +91,11 @@ class ModelPacker {
       : options_(options), names_(std::move(names)), layout_(layout), reporter_(reporter) {}
 
   PackageSummary pack() {
+    std::optional<PrivateKey> key;
+    if (!options_.sign_key.empty()) key = PrivateKey::read(options_.sign_key, reporter_);
     ModelFolder model = read_model_folder(options_.model, options_.links, reporter_);
     PackageSummary summary;
-    summary.estimated_vram_bytes = estimate_vram(model.chat_config, model.tensor_cache,
-                                                 options_.model + "/mlc-chat-config.json")
-                                       .total();
+    summary.estimated_vram_bytes = estimated_memory(model);
     Manifest manifest;
     manifest.artifact_type = kModelArtifact;
     manifest.layers = pack_layers(model);
@@ -108,7 +112,9 @@ class ModelPacker {
       summary.bytes += layer.size;
     check_tag(layout_, summary.tag, described.digest, options_.overwrite, summary.was_there);
     summary.written_bytes = layout_.written_bytes();
-    entries_.insert(entries_.begin(), {described, summary.tag});
+    entries_.push_back({described, summary.tag});
+    if (key)
+      entries_.push_back({add_signature(layout_, described, manifest, names_.name, *key), ""});
     layout_.commit(entries_);
     return summary;
   }
@@ -119,6 +125,18 @@ class ModelPacker {
     for (const Shard& shard : model.cache.shards)
       md5sums[shard.data_path] = shard.md5sum;
     return pack_files(model, md5sums, layout_, options_.threads, reporter_);
+  }
+
+  // 0: it can't be told of this architecture.
+  std::uint64_t estimated_memory(const ModelFolder& model) {
+    try {
+      return estimate_vram(model.chat_config, model.tensor_cache,
+                           options_.model + "/mlc-chat-config.json")
+          .total();
+    } catch (const Error& error) {
+      reporter_.warn(fmt::format("the package will not say its memory: {}", error.what()));
+      return 0;
+    }
   }
 
   // What was checked is what is packed.

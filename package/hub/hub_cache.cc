@@ -1,6 +1,7 @@
 #include "package/hub/hub_cache.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <random>
 
@@ -15,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kPart = ".snapshot-";
 constexpr std::uint64_t kMaxRef = 256;
 constexpr std::uint64_t kMaxListing = std::uint64_t{64} << 20;
 
@@ -146,6 +148,18 @@ bool HubCache::is_linked(const std::string& commit, const HubFile& file) const {
   return !error && target == link_target(file);
 }
 
+// Of processes that were killed while they made a snapshot, which takes milliseconds.
+void HubCache::remove_old_parts() const {
+  std::error_code error;
+  const auto now = fs::file_time_type::clock::now();
+  for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (it->path().filename().string().starts_with(kPart) &&
+        now - it->last_write_time(ignored) > std::chrono::minutes(10))
+      fs::remove_all(it->path(), ignored);
+  }
+}
+
 void HubCache::link(const std::string& commit, const std::vector<HubFile>& files) const {
   const std::string folder = snapshot(commit);
   std::vector<HubFile> missing;
@@ -154,8 +168,9 @@ void HubCache::link(const std::string& commit, const std::vector<HubFile>& files
   std::error_code error;
   bool is_new = !fs::exists(folder, error);
   if (missing.empty() && !is_new) return;
+  if (is_new) remove_old_parts();
   const std::string place =
-      is_new ? fmt::format("{}/.snapshot-{}", folder_, unique_suffix()) : folder;
+      is_new ? fmt::format("{}/{}{}", folder_, kPart, unique_suffix()) : folder;
   try {
     for (const HubFile& file : missing) {
       const std::string path = place + "/" + file.name;

@@ -47,6 +47,7 @@ class HubCache {
   void link(const std::string& commit, const std::vector<HubFile>& files) const;
 
  private:
+  void remove_old_parts() const;
   bool is_linked(const std::string& commit, const HubFile& file) const;
 
   std::string root_, name_, folder_;

@@ -8,9 +8,9 @@
 
 namespace mlc {
 
-// `output` must not exist, or be an empty folder; it appears as a whole. Files share their blocks
-// with the cache where the file system can (reflinks), and are copied elsewhere; never hard links,
-// so that what is edited in one place does not change the other. Error(kUsage), Error(kIo).
+// `output` must not exist, or be an empty folder; it appears as a whole (package/new_folder.h).
+// Files are copied, never hard links, so that what is edited in one place does not change the
+// other. Error(kUsage), Error(kIo).
 void copy_snapshot(const HubSnapshot& snapshot, const std::string& output, Reporter& reporter);
 
 }  // namespace mlc

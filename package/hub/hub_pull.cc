@@ -1,6 +1,7 @@
 #include "package/hub/hub_pull.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -22,6 +23,7 @@
 namespace mlc {
 namespace {
 
+constexpr std::uint64_t kMaxPointer = 1024;
 constexpr std::uint64_t kMaxText = std::uint64_t{64} << 20;
 
 // Hashes what arrives, so that a file is read again only where an earlier run left a part of it.
@@ -58,6 +60,13 @@ class HashingTarget final : public DownloadTarget {
   HubHash hash_;
 };
 
+bool is_weights(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kEnds = {".safetensors", ".bin", ".gguf",
+                                                     ".npz",         ".pt",  ".pth"};
+  return std::any_of(kEnds.begin(), kEnds.end(),
+                     [&](std::string_view end) { return name.ends_with(end); });
+}
+
 bool matches(const std::string& name, const std::vector<std::string>& patterns) {
   return std::any_of(patterns.begin(), patterns.end(), [&](std::string pattern) {
     if (pattern.ends_with('/')) pattern += '*';
@@ -88,6 +97,7 @@ class Pull {
   bool is_sound(const HubFile& file, const std::function<void(std::uint64_t)>& advance) const;
   void obtain(const std::vector<HubFile>& files, Reporter& reporter);
   void refuse_offline(const std::vector<HubFile>& missing) const;
+  void refuse_pointers(const std::vector<HubFile>& files) const;
   void check_space(const std::vector<HubFile>& missing) const;
   void fetch_all(std::vector<HubFile> missing, Reporter& reporter);
   void fetch(HttpClient& client, const HubFile& file, Reporter& reporter);
@@ -330,6 +340,19 @@ void Pull::fetch(HttpClient& client, const HubFile& file, Reporter& reporter) {
       "file", Json::object().set("name", file.name).set("bytes", file.size).set("etag", file.etag));
 }
 
+// Some repositories were filled with what git-lfs leaves where it is not installed.
+void Pull::refuse_pointers(const std::vector<HubFile>& files) const {
+  for (const HubFile& file : files) {
+    if (file.size > kMaxPointer || !is_weights(file.name)) continue;
+    std::string text = read_file(cache_.blob(file.etag), kMaxPointer);
+    if (text.starts_with("version https://git-lfs.github.com/spec/"))
+      bad_input(
+          "{}/{}: is a git-lfs pointer of {} bytes, not weights; the model was uploaded without "
+          "git-lfs",
+          address_.shown(), printable(file.name), file.size);
+  }
+}
+
 HubSnapshot Pull::run() {
   const auto start = std::chrono::steady_clock::now();
   if (environment_.cache.empty())
@@ -337,6 +360,7 @@ HubSnapshot Pull::run() {
   listing_ = find_listing();
   std::vector<HubFile> files = choose();
   obtain(files, reporter_);
+  refuse_pointers(files);
   const std::string& commit = listing_.commit;
   if (!environment_.offline && !cache_.listing(commit)) cache_.write_listing(listing_);
   cache_.link(commit, files);

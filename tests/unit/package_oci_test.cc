@@ -1,15 +1,11 @@
 // Packages on disk: manifests, layouts, tars, model folders.
-#include <cstdio>
+#include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <map>
+#include <optional>
 #include <thread>
 
 #include <fcntl.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -18,27 +14,12 @@
 #include "package/model_files.h"
 #include "package/oci/layout.h"
 #include "package/oci/manifest.h"
+#include "tests/unit/package_fixture.h"
 
 namespace mlc {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::HasSubstr;
-
-// "3: what it said": the exit code and the message.
-template <class Call>
-std::string error(Call call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return fmt::format("{}: {}", static_cast<int>(e.code()), e.what());
-  }
-  return "no error";
-}
-
-testing::Matcher<std::string> refused(int code, const std::string& text) {
-  return testing::AllOf(testing::StartsWith(fmt::format("{}: ", code)), HasSubstr(text));
-}
 
 const std::string kHex = Digest::of("x").hex();
 
@@ -51,47 +32,6 @@ std::string manifest(const std::string& config, const std::string& more = "") {
 }
 std::string manifest_error(const std::string& text) {
   return error([&] { parse_manifest(text, "m.json"); });
-}
-
-class PackageTest : public testing::Test {
- protected:
-  PackageTest() {
-    std::string name = (fs::temp_directory_path() / "mlc-package-XXXXXX").string();
-    root_ = mkdtemp(name.data());
-  }
-  ~PackageTest() override { fs::remove_all(root_); }
-
-  std::string path(const std::string& name) const { return root_ + "/" + name; }
-  void put(const std::string& name, std::string_view text) const {
-    fs::create_directories(fs::path(path(name)).parent_path());
-    std::ofstream(path(name), std::ios::binary) << text;
-  }
-  std::string text_of(const std::string& name) const { return read_file(path(name), 1 << 26); }
-  // Every file below, with what it holds; folders as "NAME/".
-  std::map<std::string, std::string> tree(const std::string& name) const {
-    std::map<std::string, std::string> out;
-    if (!fs::exists(path(name))) return out;
-    for (const auto& entry : fs::recursive_directory_iterator(path(name))) {
-      std::string below = fs::relative(entry.path(), path(name)).string();
-      out[entry.is_directory() ? below + "/" : below] =
-          entry.is_directory() ? "" : read_file(entry.path().string(), 1 << 26);
-    }
-    return out;
-  }
-
-  std::string root_;
-};
-
-// What a process does, and with what it ends.
-int in_child(const std::function<void()>& work) {
-  pid_t child = fork();
-  if (child == 0) {
-    work();
-    _exit(0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 TEST(Manifest, RoundTripIsCanonical) {

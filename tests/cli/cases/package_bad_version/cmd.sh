@@ -1,0 +1,2 @@
+mkdir m
+mlc package m -o p --version 1.0

@@ -1,0 +1,1 @@
+mlc unpack nowhere -o out
