@@ -6,7 +6,6 @@
 #include "base/units.h"
 #include "package/app/app_command.h"
 #include "package/command.h"
-#include "package/fetch.h"
 #include "package/package.h"
 #include "package/registry/reference.h"
 
@@ -42,20 +41,7 @@ std::string summary_text(const PackageOptions& options, const PackageSummary& su
   return text + fmt::format("  time      {}\n", duration_text(summary.seconds));
 }
 
-// "HF://owner/name@revision/folder" as "name".
-std::string name_of_address(const std::string& address) {
-  std::string path = address.substr(address.find("://") + 3);
-  std::size_t owner = path.find('/');
-  std::string name = path.substr(owner == std::string::npos ? 0 : owner + 1);
-  return name.substr(0, name.find_first_of("@:/"));
-}
-
-ExitCode pack(PackageOptions options, const CommandContext& context) {
-  if (is_model_address(options.model)) {
-    if (options.name.empty()) options.name = name_of_address(options.model);
-    options.model = local_folder(options.model, Fetch::kAll, context.reporter);
-    options.links = Links::kHubSnapshot;
-  }
+ExitCode pack(const PackageOptions& options, const CommandContext& context) {
   PackageSummary summary = package_model(options, context.reporter);
   context.print(context.json ? dump_json(summary_json(options, summary)) + "\n"
                              : summary_text(options, summary));
