@@ -8,6 +8,7 @@
 #include "package/hub/hub_copy.h"
 #include "package/hub/hub_pull.h"
 #include "package/registry/command.h"
+#include "package/version.h"
 
 namespace mlc {
 namespace {
@@ -50,7 +51,7 @@ ExitCode pull_from_registry(const Arguments& arguments, const CommandContext& co
   RegistryOptions options = arguments.registry;
   options.allow_http = arguments.hub.allow_http;
   options.connections = arguments.hub.connections;
-  if (!options.min_version.empty() && !is_version(options.min_version))
+  if (!options.min_version.empty() && !is_semantic_version(options.min_version))
     fail(ExitCode::kUsage, "pull: --min-version {}: expected MAJOR.MINOR.PATCH",
          printable(options.min_version));
   std::string store = arguments.output;

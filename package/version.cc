@@ -33,6 +33,27 @@ bool is_identifier(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return is_word(c) || c == '-'; });
 }
 
+// The next part between dots, which is taken away.
+std::string_view next_part(std::string_view& text) {
+  std::string_view part = text.substr(0, text.find('.'));
+  text.remove_prefix(std::min(part.size() + 1, text.size()));
+  return part;
+}
+
+// Numbers by value, before words.
+int compare_parts(std::string_view a, std::string_view b) {
+  bool a_is_number = is_number(a), b_is_number = is_number(b);
+  if (a_is_number != b_is_number) return a_is_number ? -1 : 1;
+  if (a_is_number && a.size() != b.size()) return a.size() < b.size() ? -1 : 1;
+  return a.compare(b);
+}
+
+int compare_lists(std::string_view a, std::string_view b) {
+  while (!a.empty() && !b.empty())
+    if (int order = compare_parts(next_part(a), next_part(b))) return order;
+  return a.empty() ? (b.empty() ? 0 : -1) : 1;
+}
+
 }  // namespace
 
 bool is_semantic_version(std::string_view text) {
@@ -50,6 +71,19 @@ bool is_semantic_version(std::string_view text) {
     return false;
   text = text.substr(0, minus);
   return std::count(text.begin(), text.end(), '.') == 2 && all_parts(text, is_number);
+}
+
+int compare_versions(std::string_view a, std::string_view b) {
+  a = a.substr(0, a.find('+'));
+  b = b.substr(0, b.find('+'));
+  std::size_t a_minus = std::min(a.find('-'), a.size());
+  std::size_t b_minus = std::min(b.find('-'), b.size());
+  if (int order = compare_lists(a.substr(0, a_minus), b.substr(0, b_minus))) return order;
+  a.remove_prefix(a_minus);
+  b.remove_prefix(b_minus);
+  // A prerelease comes before its release.
+  if (a.empty() || b.empty()) return a.empty() == b.empty() ? 0 : a.empty() ? 1 : -1;
+  return compare_lists(a.substr(1), b.substr(1));
 }
 
 std::string default_tag(std::string_view name, std::string_view version) {

@@ -1,7 +1,5 @@
 #include "package/registry/pull_checks.h"
 
-#include <algorithm>
-#include <array>
 #include <vector>
 
 #include <sys/stat.h>
@@ -11,57 +9,12 @@
 #include "base/json.h"
 #include "package/sign/referrer.h"
 #include "package/sign/statement.h"
+#include "package/version.h"
 
 namespace mlc {
 namespace {
 
 constexpr std::uint64_t kMaxLockFile = 4 << 20;
-
-bool is_number(std::string_view text) {
-  return !text.empty() && text.size() < 18 &&
-         text.find_first_not_of("0123456789") == std::string_view::npos &&
-         (text == "0" || text[0] != '0');
-}
-
-std::vector<std::string_view> split(std::string_view text, char at) {
-  std::vector<std::string_view> out;
-  for (;;) {
-    std::size_t end = std::min(text.find(at), text.size());
-    out.push_back(text.substr(0, end));
-    if (end == text.size()) return out;
-    text.remove_prefix(end + 1);
-  }
-}
-
-struct Version {
-  std::vector<std::string_view> numbers, pre_release;
-};
-
-std::optional<Version> parse_version(std::string_view text) {
-  text = text.substr(0, text.find('+'));
-  Version out;
-  std::size_t dash = std::min(text.find('-'), text.size());
-  out.numbers = split(text.substr(0, dash), '.');
-  if (dash < text.size()) out.pre_release = split(text.substr(dash + 1), '.');
-  bool right = out.numbers.size() == 3 &&
-               std::all_of(out.numbers.begin(), out.numbers.end(), is_number) &&
-               std::none_of(out.pre_release.begin(), out.pre_release.end(),
-                            [](std::string_view part) { return part.empty(); });
-  if (!right) return std::nullopt;
-  return out;
-}
-
-int compare_numbers(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return a.size() < b.size() ? -1 : 1;
-  return a.compare(b);
-}
-
-int compare_parts(std::string_view a, std::string_view b) {
-  bool na = is_number(a), nb = is_number(b);
-  if (na && nb) return compare_numbers(a, b);
-  if (na != nb) return na ? -1 : 1;  // numbers come first
-  return a.compare(b);
-}
 
 }  // namespace
 
@@ -70,25 +23,9 @@ std::string version_of(const Manifest& manifest) {
   return found == manifest.annotations.end() ? std::string() : found->second;
 }
 
-bool is_version(std::string_view text) { return parse_version(text).has_value(); }
-
-int compare_versions(std::string_view a, std::string_view b) {
-  std::optional<Version> va = parse_version(a), vb = parse_version(b);
-  if (!va || !vb)
-    fail(ExitCode::kUsage, "'{}' is no semantic version (MAJOR.MINOR.PATCH)",
-         printable(va ? b : a));
-  for (std::size_t i = 0; i < 3; i++)
-    if (int order = compare_numbers(va->numbers[i], vb->numbers[i])) return order;
-  if (va->pre_release.empty() != vb->pre_release.empty()) return va->pre_release.empty() ? 1 : -1;
-  for (std::size_t i = 0; i < std::min(va->pre_release.size(), vb->pre_release.size()); i++)
-    if (int order = compare_parts(va->pre_release[i], vb->pre_release[i])) return order;
-  if (va->pre_release.size() == vb->pre_release.size()) return 0;
-  return va->pre_release.size() < vb->pre_release.size() ? -1 : 1;
-}
-
 void check_min_version(const std::string& version, const std::string& least,
                        const std::string& where) {
-  if (version.empty() || !is_version(version))
+  if (version.empty() || !is_semantic_version(version))
     fail(ExitCode::kVerify, "{}: the package's version is '{}', expected {} or later", where,
          printable(version), least);
   if (compare_versions(version, least) < 0)
@@ -105,7 +42,7 @@ void warn_of_older_version(const LayoutWriter& writer, const TransferSummary& pu
       continue;
     Layout layout(writer.path());
     std::string before = version_of(layout.manifest(entry));
-    if (is_version(before) && is_version(pulled.version) &&
+    if (is_semantic_version(before) && is_semantic_version(pulled.version) &&
         compare_versions(pulled.version, before) < 0)
       reporter.warn(
           fmt::format("{} was version {} when it was pulled last, and is {} now; --min-version {} "

@@ -14,11 +14,6 @@ namespace mlc {
 
 // Annotation org.opencontainers.image.version; empty: none.
 std::string version_of(const Manifest& manifest);
-// Semantic versions: < 0, 0, > 0. Build metadata ("+...") doesn't count. Error(kUsage): `a` or `b`
-// is none.
-int compare_versions(std::string_view a, std::string_view b);
-bool is_version(std::string_view text);
-
 // Error(kVerify) when the package is older, or has no version.
 void check_min_version(const std::string& version, const std::string& least,
                        const std::string& where);

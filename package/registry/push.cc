@@ -73,7 +73,7 @@ Push::Push(const LayoutPlace& place, const std::string& reference, const Registr
       tag_.empty() && name != entry.annotations.end())
     tag_ = name->second;
   if (tag_.empty()) tag_ = "latest";
-  if (!is_registry_tag(tag_))
+  if (!is_tag(tag_))
     fail(ExitCode::kUsage, "{}: '{}' can't be a tag of a registry; name one: {}:TAG",
          printable(place.path, 1024), printable(tag_), printable(reference, 1024));
   to.tag = tag_;

@@ -4,6 +4,8 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/http_url.h"
+#include "package/oci/layout.h"
 
 namespace mlc {
 namespace {
@@ -62,13 +64,6 @@ bool is_registry_repository(std::string_view repository) {
   return false;  // ended between two parts
 }
 
-bool is_registry_tag(std::string_view tag) {
-  return !tag.empty() && tag.size() <= 128 && tag[0] != '.' && tag[0] != '-' &&
-         std::all_of(tag.begin(), tag.end(), [](char c) {
-           return is_letter_or_digit(c) || c == '_' || c == '.' || c == '-';
-         });
-}
-
 RegistryReference parse_registry_reference(const std::string& text) {
   RegistryReference out;
   std::string_view rest = text;
@@ -86,7 +81,8 @@ RegistryReference parse_registry_reference(const std::string& text) {
   std::size_t slash = rest.find('/');
   if (slash == std::string_view::npos) refuse("no repository");
   out.host = rest.substr(0, slash);
-  if (!is_host(out.host)) refuse("the host can't be");
+  if (!is_host(out.host) || http_origin(fmt::format("https://{}/", out.host)).empty())
+    refuse("the host can't be");
   if (out.host.find('.') == std::string::npos && out.host.find(':') == std::string::npos &&
       out.host != "localhost")
     refuse(fmt::format("'{}' is no host", printable(out.host)));
@@ -97,7 +93,7 @@ RegistryReference parse_registry_reference(const std::string& text) {
   if (std::size_t colon = rest.find(':'); colon != std::string_view::npos) {
     out.tag = rest.substr(colon + 1);
     rest = rest.substr(0, colon);
-    if (!is_registry_tag(out.tag)) refuse(fmt::format("'{}' is no tag", printable(out.tag)));
+    if (!is_tag(out.tag)) refuse(fmt::format("'{}' is no tag", printable(out.tag)));
   }
   out.repository = rest;
   if (!is_registry_repository(rest))

@@ -22,7 +22,6 @@ struct RegistryReference {
 // Error(kUsage) for what the distribution specification does not allow, and for a first part that
 // can't be told from a repository's (no '.', no port, not localhost).
 RegistryReference parse_registry_reference(const std::string& text);
-bool is_registry_tag(std::string_view tag);
 bool is_registry_repository(std::string_view repository);
 
 }  // namespace mlc
