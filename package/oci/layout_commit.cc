@@ -120,6 +120,9 @@ void LayoutWriter::commit(std::span<const Entry> entries) {
   write_synced(new_index, dump_index(state.merged(index(), entries)));
   const std::string new_marker = waiting.add(state.partial(unique_partial_name()));
   if (!had_marker) write_synced(new_marker, kMarker);
+  // What brings the earlier state back must not depend on a disk that has failed.
+  const std::string former_index = waiting.add(state.partial(unique_partial_name()));
+  if (had_index) write_synced(former_index, old_index);
   state.check_blobs();
   sync_folder(state.blobs());
   sync_folder(state.path + "/blobs");
@@ -136,7 +139,7 @@ void LayoutWriter::commit(std::span<const Entry> entries) {
       // The old state again, unless the disk is gone; then nothing that the index names may go.
       try {
         if (had_index)
-          write_file_atomically(index_path, old_index);
+          rename_file(former_index, index_path);
         else
           remove_file(index_path);
       } catch (const Error&) {

@@ -113,8 +113,7 @@ WriterLock::WriterLock(const std::string& package, unsigned wait_seconds,
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   } catch (...) {
-    close_lock();
-    ::rmdir(folder_.c_str());
+    release();
     throw;
   }
 }

@@ -17,6 +17,7 @@ import time
 
 import environment
 import injected
+import packages
 from checkpoints import llama, tree
 from tracing import run, why_not
 
@@ -64,9 +65,10 @@ def main():
     reason = why_not()
     tests = dict(environment.TESTS)
     if reason:
-        print(f"skipped: {', '.join(injected.TESTS)}: {reason}")
+        print(f"skipped: {', '.join([*injected.TESTS, *packages.TESTS])}: {reason}")
     else:
         tests.update(injected.TESTS)
+        tests.update(packages.TESTS)
     tests = {n: t for n, t in tests.items() if not arguments.names or n in arguments.names}
     failures = 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
