@@ -228,6 +228,8 @@ def packages_refused(setting, pool):
     models, jobs = models_of(setting), []
     with demo_registry(setting, models) as host:
         for writer in writers_of(setting, models, host):
+            if writer.beside and isinstance(writer, Pull):
+                continue  # as for a package beside another
             for call in points(writer, "points.log"):
                 for error, from_then_on in (("ENOSPC", False), ("EIO", False), ("ENOSPC", True)):
                     jobs.append(pool.submit(refused_once, writer, call, error, from_then_on))
