@@ -11,6 +11,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@ class Option;
 
 namespace mlc {
 
+struct DeviceInfo;     // runtime-min/device.h
+struct KernelModules;  // runtime-min/kernels/kernel_modules.h
+
 struct CommandContext {
   // Progress, notes and warnings; already silent with --quiet and JSON events with --json.
   Reporter& reporter;
@@ -40,6 +44,10 @@ struct CommandContext {
   // back as it is. Every MODEL, CONFIG and --source goes through it.
   std::function<std::string(const std::string& place, Fetch what, const std::string& source_format)>
       local_folder = [](const std::string& place, Fetch, const std::string&) { return place; };
+  // The kernels of a bundle, "PKG[:TAG]", for a device: rooms that run kernels don't know packages.
+  std::function<std::shared_ptr<const KernelModules>(const std::string& place,
+                                                     const DeviceInfo& device)>
+      bundle_kernels = {};
 };
 
 using RunCommand = std::function<ExitCode(const CommandContext&)>;

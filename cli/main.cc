@@ -17,6 +17,7 @@
 #include "genconfig/command.h"
 #include "package/command.h"
 #include "package/fetch.h"
+#include "package/kernels/device_kernels.h"
 #include "runtime-min/command.h"
 #include "verify/command.h"
 
@@ -59,7 +60,8 @@ int run(int argc, char** argv, bool& json) {
        .json = json,
        .local_folder = [&](const std::string& place, Fetch what, const std::string& format) {
          return local_folder(place, what, *reporter, format);
-       }}));
+       },
+       .bundle_kernels = bundle_kernels}));
 }
 
 // The last line of a run that did not succeed.

@@ -1,4 +1,4 @@
-// `mlc convert_weight` and `mlc inspect` on the command line.
+// `mlc convert_weight` on the command line.
 #pragma once
 
 #include "base/command.h"
@@ -6,6 +6,5 @@
 namespace mlc {
 
 extern const Command kConvertWeight;
-extern const Command kInspect;
 
 }  // namespace mlc

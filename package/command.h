@@ -8,6 +8,7 @@ namespace mlc {
 extern const Command kPackage;
 extern const Command kUnpack;
 extern const Command kGc;
+extern const Command kInspect;
 extern const Command kPull;
 extern const Command kSign;
 extern const Command kPush;

@@ -16,6 +16,7 @@
 #include "package/sign/key.h"
 #include "package/sign/referrer.h"
 #include "package/source_date.h"
+#include "package/tag_check.h"
 #include "package/version.h"
 #include "package/vram.h"
 
@@ -70,20 +71,6 @@ ModelPackNames checked_names(const PackageOptions& options) {
   return names;
 }
 
-void check_tag(const LayoutWriter& layout, const std::string& tag, const Digest& digest,
-               bool overwrite, bool& was_there) {
-  for (const Descriptor& entry : layout.index().manifests) {
-    auto name = entry.annotations.find(std::string(kRefName));
-    if (name == entry.annotations.end() || name->second != tag) continue;
-    was_there = entry.digest == digest;
-    if (!was_there && !overwrite)
-      fail(ExitCode::kUsage,
-           "{}: the tag {} stands for other content ({}): give another --version or --tag, or "
-           "--overwrite to replace it",
-           printable(layout.path(), 1024), tag, entry.digest.text());
-  }
-}
-
 class ModelPacker {
  public:
   ModelPacker(const PackageOptions& options, ModelPackNames names, LayoutWriter& layout,
@@ -110,7 +97,7 @@ class ModelPacker {
     summary.files = manifest.layers.size();
     for (const Descriptor& layer : manifest.layers)
       summary.bytes += layer.size;
-    check_tag(layout_, summary.tag, described.digest, options_.overwrite, summary.was_there);
+    summary.was_there = check_tag(layout_, summary.tag, described.digest, options_.overwrite);
     summary.written_bytes = layout_.written_bytes();
     entries_.push_back({described, summary.tag});
     if (key)

@@ -159,7 +159,7 @@ ExitCode run(const Arguments& a, const CommandContext& context) {
     fail(ExitCode::kUsage,
          "--prompt-tokens {} and --tokens {} need a context of {}; the model was made for {}",
          a.bench.prompt_tokens, a.bench.tokens, options.context, model.context);
-  std::unique_ptr<Device> device = open_device(a.device);
+  std::unique_ptr<Device> device = open_device(with_kernels(a.device, context));
   std::unique_ptr<Engine> engine = Engine::open(*device, model, options, context.reporter);
   for (const std::string& note : engine->info().notes)
     context.reporter.note(note);

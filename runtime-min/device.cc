@@ -95,6 +95,13 @@ std::vector<FoundDevice> list_devices(std::vector<std::string>* missing) {
   return found;
 }
 
+DeviceOptions with_chosen_kernels(const DeviceOptions& options, const DeviceInfo& device) {
+  DeviceOptions chosen = options;
+  if (chosen.kernels == nullptr && options.choose_kernels != nullptr)
+    chosen.kernels = options.choose_kernels(device);
+  return chosen;
+}
+
 std::unique_ptr<Device> open_device(const DeviceOptions& options) {
   if (options.device != "auto") return open_named(options.device, options);
   std::vector<std::string> missing;

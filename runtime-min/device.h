@@ -9,11 +9,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "runtime-min/kernels/kernels.h"
 
 namespace mlc {
@@ -29,6 +31,10 @@ struct DeviceInfo {
   std::uint64_t slice_alignment = 1;    // slices begin at multiples of it
   std::vector<std::string> features;    // what variants ask for: "fp16", "subgroup", ...
   std::vector<std::pair<std::string, std::string>> limits;  // for people: name and value
+  // What kernels may ask of it, in the names of Vulkan's profiles and of OpenCL (docs/formats.md,
+  // "Device profiles"); null: the CPU.
+  Json profile = {};
+  std::string kernels = {};  // whose it runs; empty: the program's own
 };
 
 class Buffer {
@@ -107,7 +113,12 @@ struct DeviceOptions {
   std::string cache_folder;     // of compiled pipelines; empty: none
   // Of Vulkan and OpenCL, in place of the program's own; null: those. The CPU's are functions.
   std::shared_ptr<const KernelModules> kernels = {};
+  // Asked for `kernels` when the device is known, where these are null.
+  std::function<std::shared_ptr<const KernelModules>(const DeviceInfo& device)> choose_kernels = {};
 };
+
+// The options with what choose_kernels says, for backends.
+DeviceOptions with_chosen_kernels(const DeviceOptions& options, const DeviceInfo& device);
 
 // auto: a GPU over Vulkan, then over OpenCL, then the CPU. Error(kUnsupported) names what is
 // missing (no loader, no driver, no such number) and lists what there is; Error(kUsage) for another

@@ -36,11 +36,28 @@ void add_device_options(CLI::App& app, DeviceArguments& arguments) {
       ->type_name("SECONDS");
   app.add_flag("--validation", arguments.device.validation,
                "vulkan: run under the validation layers; what they find is an error");
+  app.add_option("--kernels", arguments.kernels,
+                 "run the kernels of this bundle (a package, or PKG:TAG) in place of the program's "
+                 "own, on vulkan and opencl")
+      ->type_name("PATH");
   arguments.device.cache_folder = cache_folder();
+}
+
+DeviceArguments with_kernels(DeviceArguments arguments, const CommandContext& context) {
+  if (arguments.kernels.empty()) return arguments;
+  if (context.bundle_kernels == nullptr)
+    fail(ExitCode::kBug, "--kernels: there is nothing that reads bundles");
+  arguments.device.choose_kernels = [find = context.bundle_kernels, place = arguments.kernels](
+                                        const DeviceInfo& device) { return find(place, device); };
+  return arguments;
 }
 
 std::unique_ptr<Device> open_device(const DeviceArguments& arguments) {
   std::unique_ptr<Device> device = open_device(arguments.device);
+  if (!arguments.kernels.empty() && device->info().kernels.empty())
+    fail(ExitCode::kUsage,
+         "--kernels: bundles are for vulkan and opencl, this device is {}; choose with --device",
+         device->info().backend);
   device->set_timeout(std::chrono::seconds(arguments.timeout));
   return device;
 }

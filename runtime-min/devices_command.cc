@@ -75,7 +75,8 @@ Json json_of(const Row& row) {
                   .set("max_binding_bytes", info.max_binding_bytes)
                   .set("slice_alignment", info.slice_alignment)
                   .set("features", std::move(features))
-                  .set("limits", std::move(limits));
+                  .set("limits", std::move(limits))
+                  .set("profile", info.profile);
   if (row.copy.runs > 0)
     json.set("copy", Json::object()
                          .set("bytes_per_second", row.copy.bytes_per_second)

@@ -58,7 +58,8 @@ SamplingOptions sampling_of(const Arguments& a, const ChatSettings& settings) {
 }
 
 // What is cheap to get wrong is looked at first, the weights last.
-Loaded load(const Arguments& a, Reporter& reporter) {
+Loaded load(const Arguments& a, const CommandContext& context) {
+  Reporter& reporter = context.reporter;
   Loaded loaded;
   LoadedModel model = load_model(a.model, a.config);
   loaded.config_path = a.model + "/mlc-chat-config.json";
@@ -66,7 +67,7 @@ Loaded load(const Arguments& a, Reporter& reporter) {
   loaded.settings = read_chat_settings(config, loaded.config_path);
   if (!a.raw) loaded.words = read_prompt_template(config, loaded.config_path);
   loaded.tokenizer = load_tokenizer(a.model);
-  loaded.device = open_device(a.device);
+  loaded.device = open_device(with_kernels(a.device, context));
   EngineOptions options = a.engine;
   options.kv_format = a.kv_cache == "f32" ? KvFormat::kF32 : KvFormat::kF16;
   if (model.context > 0 && options.context > model.context)
@@ -194,7 +195,7 @@ ExitCode run(const Arguments& a, const CommandContext& context) {
                      ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
   // Options that don't fit are found before the weights are read.
   static_cast<void>(sampling_of(a, {}));
-  Loaded loaded = load(a, context.reporter);
+  Loaded loaded = load(a, context);
   SamplingOptions sampling = sampling_of(a, loaded.settings);
   if (a.raw) return answer_all(a, loaded, sampling, plain_texts(a, loaded, sampling), context);
   Chat chat(*loaded.engine, *loaded.tokenizer, *loaded.words,

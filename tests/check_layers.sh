@@ -15,7 +15,7 @@ declare -A may=(
   [package]="base models convert/convert.h convert/checkpoint_files.h convert/inspect.h genconfig/genconfig.h runtime-min/device.h runtime-min/kernels/kernels.h runtime-min/kernels/kernel_modules.h runtime-min/vulkan/variants.h runtime-min/opencl/variants.h"
   [verify]="base models quantize convert genconfig runtime-min package"
   [deliver]="base convert/convert.h genconfig/genconfig.h package/package.h package/registry/registry.h package/registry/command.h package/fetch.h verify/verify.h"
-  [cli]="base convert/command.h genconfig/command.h runtime-min/command.h package/command.h package/fetch.h verify/command.h deliver/command.h"
+  [cli]="base convert/command.h genconfig/command.h runtime-min/command.h package/command.h package/fetch.h package/kernels/device_kernels.h verify/command.h deliver/command.h"
 )
 
 checked=0 bad=0

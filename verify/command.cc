@@ -61,6 +61,7 @@ ExitCode run(Arguments& arguments, const CommandContext& context) {
   }
   VerifyOptions& options = arguments.options;
   options.levels = levels_of(arguments.levels);
+  options.device = with_kernels(std::move(options.device), context);
   if (!arguments.thresholds_file.empty()) options.thresholds.read_file(arguments.thresholds_file);
   for (const std::string& assignment : arguments.thresholds)
     options.thresholds.set(assignment);

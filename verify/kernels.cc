@@ -62,7 +62,9 @@ class Checker {
     const DeviceInfo& info = device_->info();
     result_.device_name = info.name;
     result_.driver = info.driver;
+    result_.bundle = info.kernels;
     where_ = fmt::format("{} \"{}\", driver {}", info.backend, info.name, info.driver);
+    if (!info.kernels.empty()) where_ += fmt::format(", kernels of {}", printable(info.kernels));
     reporter_.begin("check kernels", 0);
     std::vector<ChosenCase> cases =
         choose_cases(*device_, check_.model, check_.all_cases, check_.max_bytes, model_unknown_);

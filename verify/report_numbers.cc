@@ -147,6 +147,7 @@ Json result_json(const KernelsResult& kernels) {
   return Json::object()
       .set("device", kernels.device)
       .set("device_name", kernels.device_name)
+      .set("bundle", kernels.bundle.empty() ? Json() : Json(kernels.bundle))
       .set("driver", kernels.driver)
       .set("copy_bytes_per_second", number(kernels.copy_bytes_per_second))
       .set("seconds", number(kernels.seconds))

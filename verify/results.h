@@ -104,6 +104,7 @@ struct KernelsResult {
   double copy_bytes_per_second = 0;
   std::vector<KernelNumbers> kernels;
   double seconds = 0;
+  std::string bundle;  // whose kernels ran; empty: the program's own
 };
 
 // How far the logits of one run are from those of another, over positions.

@@ -42,6 +42,9 @@ VariantChoice select_variant(const KernelBundle& bundle, const DeviceProfile& de
 // The program's own kernels as a bundle in the layout, without a tag; every module is validated and
 // its needs are derived from its bytes and compared with what its variant declares.
 Descriptor add_kernel_bundle(LayoutWriter& layout, const std::string& version);
+// The same of other modules with the same names.
+Descriptor add_kernel_bundle(LayoutWriter& layout, const std::string& version,
+                             const KernelModules& modules);
 // Copies a bundle from another layout (checked the same way).
 Descriptor copy_kernel_bundle(LayoutWriter& layout, const Layout& from, const Descriptor& manifest);
 

@@ -1,13 +1,18 @@
 #include "runtime-min/opencl/compiler.h"
 
+#include <algorithm>
+#include <condition_variable>
 #include <filesystem>
+#include <mutex>
 #include <span>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/parallel.h"
 #include "runtime-min/opencl/source.h"
 
 namespace mlc {
@@ -33,6 +38,41 @@ std::string printable_log(std::string_view log) {
   }
   if (!log.empty()) text += "\n  ...";
   return text;
+}
+
+struct Compilation {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool done = false;
+  cl_int code = CL_SUCCESS;
+};
+
+// A driver's compiler has no limit, and text from outside may keep it busy for ever: it runs on a
+// thread of its own, which is left alone when its time is over.
+cl_int build_within(std::chrono::seconds limit, cl_program program, cl_device_id device,
+                    const std::string& options, const std::string& name) {
+  auto compilation = std::make_shared<Compilation>();
+  std::thread([compilation, program, device, options] {
+    const cl_int code =
+        opencl().clBuildProgram(program, 1, &device, options.c_str(), nullptr, nullptr);
+    const std::scoped_lock lock(compilation->mutex);
+    compilation->done = true;
+    compilation->code = code;
+    compilation->changed.notify_all();
+  }).detach();
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  std::unique_lock lock(compilation->mutex);
+  while (!compilation->done) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= deadline || cancel_signal.load() != 0) {
+      abandon_opencl();
+      throw_if_cancelled();
+      fail(ExitCode::kUnsupported, "opencl: the driver did not compile {} within {} s", name,
+           limit.count());
+    }
+    compilation->changed.wait_until(lock, std::min(deadline, now + std::chrono::milliseconds(100)));
+  }
+  return compilation->code;
 }
 
 }  // namespace
@@ -67,7 +107,7 @@ ClProgram OpenClCompiler::build(const std::string& name, const std::string& sour
   cl_int code = CL_SUCCESS;
   ClProgram program(opencl().clCreateProgramWithSource(context_, 1, &text, &size, &code));
   check_opencl(code, "clCreateProgramWithSource");
-  code = opencl().clBuildProgram(program.get(), 1, &device_, options.c_str(), nullptr, nullptr);
+  code = build_within(timeout_, program.get(), device_, options, name);
   if (code != CL_SUCCESS) {
     std::size_t log_size = 0;
     std::string log;

@@ -1,6 +1,7 @@
 // Compiled programs of one device, kept in memory and, if a folder is given, on disk.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 
@@ -18,6 +19,8 @@ class OpenClCompiler {
   // Compiled once for each variant and constants. Error(kUnsupported) with the driver's
   // log.
   cl_program program(const OpenClVariant& variant, const Words& words);
+  // What a compilation may take from now on.
+  void set_timeout(std::chrono::seconds timeout) { timeout_ = timeout; }
   // The same of any text.
   ClProgram build(const std::string& name, const std::string& source, const std::string& options);
 
@@ -31,6 +34,7 @@ class OpenClCompiler {
   std::string options_;
   std::string cache_folder_;
   std::shared_ptr<const KernelModules> kernels_;
+  std::chrono::seconds timeout_{60};
   std::map<std::string, ClProgram> programs_;
 };
 

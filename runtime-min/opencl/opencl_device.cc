@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "runtime-min/kernels/kernel_modules.h"
 #include "runtime-min/opencl/compiler.h"
 #include "runtime-min/opencl/memory.h"
 #include "runtime-min/opencl/platform.h"
@@ -100,6 +101,7 @@ class OpenClDevice : public Device {
 
   std::unique_ptr<Program> record(std::vector<Dispatch> dispatches) override {
     check_alive();
+    compiler_.set_timeout(timeout());
     return OpenClRecorder(context_.get(), entry_, compiler_, class_).record(dispatches);
   }
 
@@ -242,7 +244,9 @@ OpenClDeviceEntry find_entry(std::optional<int> number) {
 std::unique_ptr<Device> open_opencl(std::optional<int> number, const DeviceOptions& options) {
   OpenClDeviceEntry entry = find_entry(number);
   const OpenClClass fitting = entry.info.is_cpu ? OpenClClass::kCpu : OpenClClass::kGpu;
-  return std::make_unique<OpenClDevice>(std::move(entry), fitting, options);
+  const DeviceOptions chosen = with_chosen_kernels(options, entry.info);
+  if (chosen.kernels != nullptr) entry.info.kernels = chosen.kernels->name;
+  return std::make_unique<OpenClDevice>(std::move(entry), fitting, chosen);
 }
 
 std::unique_ptr<Device> open_opencl_as(OpenClClass device_class, std::optional<int> number,

@@ -41,6 +41,37 @@ bool has_word(std::string_view words, std::string_view word) {
   return spaced.find(fmt::format(" {} ", word)) != std::string::npos;
 }
 
+// "OpenCL C 1.2 pocl" is 1.2.
+std::string number_in(std::string_view version) {
+  const std::size_t begin = version.find_first_of("0123456789");
+  if (begin == std::string_view::npos) return "";
+  return std::string(
+      version.substr(begin, version.find_first_not_of("0123456789.", begin) - begin));
+}
+
+// DeviceInfo::profile: limits have OpenCL's own names.
+Json profile_of(cl_device_id device, const OpenClDeviceEntry& entry,
+                const std::string& extensions) {
+  Json names = Json::array();
+  for (std::string_view rest = extensions; !rest.empty();) {
+    const std::string_view name = rest.substr(0, rest.find(' '));
+    if (!name.empty()) names.push(name);
+    rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+  }
+  return Json::object()
+      .set("api", "opencl")
+      .set("openclC", number_in(device_text(device, CL_DEVICE_OPENCL_C_VERSION)))
+      .set("vendor", device_text(device, CL_DEVICE_VENDOR))
+      .set("vendorID", std::uint64_t{device_value<cl_uint>(device, CL_DEVICE_VENDOR_ID)})
+      .set("driverVersion", device_text(device, CL_DRIVER_VERSION))
+      .set("extensions", std::move(names))
+      .set("limits", Json::object()
+                         .set("CL_DEVICE_GLOBAL_MEM_SIZE", entry.info.memory_bytes)
+                         .set("CL_DEVICE_LOCAL_MEM_SIZE", entry.local_bytes)
+                         .set("CL_DEVICE_MAX_MEM_ALLOC_SIZE", entry.info.max_buffer_bytes)
+                         .set("CL_DEVICE_MAX_WORK_GROUP_SIZE", std::uint64_t{entry.max_group}));
+}
+
 // What makes the device unfit for the kernels; empty if nothing.
 std::string unfit(cl_device_id device, const std::string& version) {
   // "OpenCL 1.2 ..." is the form that the standard fixes.
@@ -99,6 +130,7 @@ OpenClDeviceEntry describe(cl_platform_id platform, cl_device_id device) {
       {"work-group", std::to_string(entry.max_group)},
       {"local memory", bytes_text(entry.local_bytes)},
   };
+  info.profile = profile_of(device, entry, extensions);
   return entry;
 }
 

@@ -62,6 +62,11 @@ struct PhysicalDevice {
   bool is_cpu() const { return properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU; }
 };
 
+// DeviceInfo::profile, when all else is known. `extensions` are sorted.
+Json vulkan_profile(const InstanceFunctions& functions, const PhysicalDevice& device,
+                    const VkPhysicalDeviceSubgroupProperties& subgroup,
+                    const std::vector<std::string>& extensions);
+
 // Error(kUnsupported) names what the device lacks (Vulkan 1.1, a compute queue).
 PhysicalDevice describe(const InstanceFunctions& functions, VkPhysicalDevice handle);
 

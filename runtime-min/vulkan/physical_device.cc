@@ -50,16 +50,19 @@ void choose_queue(const InstanceFunctions& functions, PhysicalDevice& device) {
          printable(device.properties.deviceName));
 }
 
-bool has_extension(const InstanceFunctions& functions, VkPhysicalDevice handle, const char* name) {
+std::vector<std::string> extensions_of(const InstanceFunctions& functions,
+                                       VkPhysicalDevice handle) {
   std::uint32_t count = 0;
   check(functions.vkEnumerateDeviceExtensionProperties(handle, nullptr, &count, nullptr),
         "extensions");
   std::vector<VkExtensionProperties> extensions(count);
   check(functions.vkEnumerateDeviceExtensionProperties(handle, nullptr, &count, extensions.data()),
         "extensions");
-  return std::any_of(extensions.begin(), extensions.end(), [&](const VkExtensionProperties& e) {
-    return std::strcmp(e.extensionName, name) == 0;
-  });
+  std::vector<std::string> names;
+  for (const VkExtensionProperties& e : extensions)
+    names.emplace_back(e.extensionName, ::strnlen(e.extensionName, sizeof(e.extensionName)));
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 void fill_info(PhysicalDevice& device, std::uint32_t largest_group) {
@@ -131,7 +134,9 @@ PhysicalDevice describe(const InstanceFunctions& functions, VkPhysicalDevice han
       VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
   device.subgroup_arithmetic = (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0 &&
                                (subgroup.supportedOperations & kWanted) == kWanted;
-  if (has_extension(functions, handle, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) {
+  const std::vector<std::string> extensions = extensions_of(functions, handle);
+  if (std::binary_search(extensions.begin(), extensions.end(),
+                         VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) {
     VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control = {};
     control.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT;
     VkPhysicalDeviceFeatures2 features = {};
@@ -148,6 +153,7 @@ PhysicalDevice describe(const InstanceFunctions& functions, VkPhysicalDevice han
                       ? printable(fmt::format("{} {}", driver.driverName, driver.driverInfo))
                       : fmt::format("version {}", device.properties.driverVersion);
   fill_info(device, device.properties.limits.maxComputeWorkGroupInvocations);
+  device.info.profile = vulkan_profile(functions, device, subgroup, extensions);
   return device;
 }
 

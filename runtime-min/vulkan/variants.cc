@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "runtime-min/kernels/kernel_modules.h"
+
 namespace mlc {
 namespace {
 
@@ -290,11 +292,15 @@ static_assert(kernels_are_covered());
 
 }  // namespace
 
-std::vector<const Variant*> variants_for(const DeviceTraits& traits, const Dispatch& dispatch) {
+std::span<const Variant> vulkan_variant_rows() { return kVariants; }
+
+std::vector<const Variant*> variants_for(const DeviceTraits& traits, const Dispatch& dispatch,
+                                         const KernelModules* modules) {
   std::vector<const Variant*> found;
   for (const Variant& variant : kVariants) {
     if (variant.kernel != dispatch.kernel) continue;
     if (variant.subgroups && !traits.subgroup_arithmetic) continue;
+    if (modules != nullptr && modules->spirv.count(variant.shader) == 0) continue;
     if (variant.applies != nullptr && !variant.applies(traits, dispatch)) continue;
     found.push_back(&variant);
   }

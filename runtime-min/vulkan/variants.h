@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -48,7 +49,12 @@ struct Variant {
   Launch (*launch)(const DeviceTraits& traits, const Dispatch& dispatch);
 };
 
-// The variants that can run a dispatch, the one to choose first.
-std::vector<const Variant*> variants_for(const DeviceTraits& traits, const Dispatch& dispatch);
+// All rows, in order of preference.
+std::span<const Variant> vulkan_variant_rows();
+
+// The variants that can run a dispatch, the one to choose first; of `modules` (null: the program's
+// own) only those whose shader is there. May be empty only then.
+std::vector<const Variant*> variants_for(const DeviceTraits& traits, const Dispatch& dispatch,
+                                         const KernelModules* modules = nullptr);
 
 }  // namespace mlc

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "runtime-min/kernels/check_dispatch.h"
+#include "runtime-min/kernels/kernel_modules.h"
 #include "runtime-min/vulkan/buffer.h"
 #include "runtime-min/vulkan/pipelines.h"
 #include "runtime-min/vulkan/program.h"
@@ -37,6 +38,7 @@ class VulkanDevice : public Device {
       : context_(instance, std::move(physical)),
         traits_(traits_of(context_.physical())),
         memory_(context_),
+        kernels_(options.kernels),
         pipelines_(context_, options),
         filler_(memory_.make(kFillerBytes, BufferUse::kDevice, timeout())) {
     context_.instance().check_messages();
@@ -95,7 +97,10 @@ class VulkanDevice : public Device {
 
  private:
   const Variant& choose(const Dispatch& dispatch) const {
-    const std::vector<const Variant*> variants = variants_for(traits_, dispatch);
+    const std::vector<const Variant*> variants = variants_for(traits_, dispatch, kernels_.get());
+    if (variants.empty())
+      fail(ExitCode::kUnsupported, "vulkan: {}: kernels of {}: no module is kernel {}",
+           printable(dispatch.label), printable(kernels_->name), info_of(dispatch.kernel).name);
     const auto forced = std::find_if(variants.begin(), variants.end(),
                                      [&](const Variant* v) { return v->name == hooks_.variant; });
     return forced != variants.end() ? **forced : *variants.front();
@@ -129,10 +134,19 @@ class VulkanDevice : public Device {
   VulkanContext context_;
   DeviceTraits traits_;
   Memory memory_;
+  std::shared_ptr<const KernelModules> kernels_;  // null: the program's own
   Pipelines pipelines_;
   std::unique_ptr<VulkanBuffer> filler_;
   VulkanHooks hooks_;
 };
+
+// With the kernels chosen for it.
+std::unique_ptr<Device> make_device(VulkanInstance& instance, PhysicalDevice physical,
+                                    const DeviceOptions& options) {
+  const DeviceOptions chosen = with_chosen_kernels(options, physical.info);
+  if (chosen.kernels != nullptr) physical.info.kernels = chosen.kernels->name;
+  return std::make_unique<VulkanDevice>(instance, std::move(physical), chosen);
+}
 
 // Smaller is better.
 int rank_of(const PhysicalDevice& device) {
@@ -161,8 +175,7 @@ std::unique_ptr<Device> open_vulkan(std::optional<int> number, const DeviceOptio
     if (index >= handles.size())
       fail(ExitCode::kUnsupported, "vulkan: there is no device {}, there are {}", *number,
            handles.size());
-    return std::make_unique<VulkanDevice>(instance, describe(instance.functions(), handles[index]),
-                                          options);
+    return make_device(instance, describe(instance.functions(), handles[index]), options);
   }
   std::optional<PhysicalDevice> best;
   std::string reason;
@@ -175,7 +188,7 @@ std::unique_ptr<Device> open_vulkan(std::optional<int> number, const DeviceOptio
     }
   }
   if (!best.has_value()) throw Error(ExitCode::kUnsupported, reason);
-  return std::make_unique<VulkanDevice>(instance, std::move(*best), options);
+  return make_device(instance, std::move(*best), options);
 }
 
 std::vector<FoundDevice> list_vulkan(std::vector<std::string>* missing) {
