@@ -121,8 +121,18 @@ class Checker {
     Instance instance = c.make();
     Dispatch dispatch{c.kernel};
     dispatch.words = instance.words;
-    const std::string variant = device_->variant_of(dispatch);
+    std::string variant = "none", unable;
+    try {
+      variant = device_->variant_of(dispatch);
+    } catch (const Error& error) {  // a bundle may lack what this shape needs
+      if (error.code() != ExitCode::kUnsupported) throw;
+      unable = error.what();
+    }
     KernelTally& tally = tally_of(c.kernel, variant);
+    if (!unable.empty()) {
+      if (tally.not_built.empty()) tally.not_built = fmt::format("{}: {}", c.name, unable);
+      return;
+    }
     if (tally.given_up) return;
     const std::uint64_t bytes = chosen.timed ? bytes_moved(instance) : 0;
     CaseStage stage{};
