@@ -17,6 +17,7 @@ import time
 
 import environment
 import injected
+import package_environment
 import packages
 from checkpoints import llama, tree
 from tracing import run, why_not
@@ -63,7 +64,7 @@ def main():
     work.mkdir(parents=True)
     setting = Setting(arguments.mlc.resolve(), arguments.short.resolve(), work)
     reason = why_not()
-    tests = dict(environment.TESTS)
+    tests = {**environment.TESTS, **package_environment.TESTS}
     if reason:
         print(f"skipped: {', '.join([*injected.TESTS, *packages.TESTS])}: {reason}")
     else:
