@@ -1,10 +1,11 @@
 #include "package/hub/hub_cache.h"
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <random>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -16,7 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kPart = ".snapshot-";
+constexpr std::string_view kTemporary = "tmp-";
+constexpr std::time_t kForgotten = 600;  // seconds
 constexpr std::uint64_t kMaxRef = 256;
 constexpr std::uint64_t kMaxListing = std::uint64_t{64} << 20;
 
@@ -40,11 +42,6 @@ std::string link_target(const HubFile& file) {
   for (char c : file.name)
     if (c == '/') up += "../";
   return up + "blobs/" + file.etag;
-}
-
-std::string unique_suffix() {
-  static std::random_device random;
-  return fmt::format("{}-{:08x}", getpid(), random());
 }
 
 void make_link(const std::string& target, const std::string& path) {
@@ -85,6 +82,44 @@ void HubCache::make() const {
   if (!fs::exists(tag)) write_file_atomically(tag, kCacheTag);
 }
 
+// What is not finished has no place where huggingface_hub looks: a name of our own folder, from
+// which it is renamed.
+std::string HubCache::temporary() const {
+  static std::random_device random;
+  const std::string folder = folder_ + "/.mlc";
+  make_folder(folder);
+  return fmt::format("{}/{}{}-{:08x}", folder, kTemporary, getpid(), random());
+}
+
+void HubCache::write(const std::string& path, std::string_view text) const {
+  const std::string from = temporary();
+  OutputFile file(from, text.size());
+  try {
+    file.write(0, std::as_bytes(std::span(text)));
+    file.sync();
+    file.close();
+    rename_file(from, path);
+  } catch (...) {
+    unlink(from.c_str());
+    throw;
+  }
+  sync_folder(parent(path));
+}
+
+// Of processes that were killed while they made something, which takes milliseconds.
+void HubCache::remove_leftovers() const {
+  std::error_code error;
+  for (fs::directory_iterator it(folder_ + "/.mlc", error), end; !error && it != end;
+       it.increment(error)) {
+    std::error_code ignored;
+    struct stat status {};
+    if (it->path().filename().string().starts_with(kTemporary) &&
+        lstat(it->path().c_str(), &status) == 0 &&
+        std::time(nullptr) - status.st_mtime > kForgotten)
+      fs::remove_all(it->path(), ignored);
+  }
+}
+
 std::optional<std::string> HubCache::ref(const std::string& revision) const {
   const std::string path = folder_ + "/refs/" + revision;
   std::error_code ignored;
@@ -101,7 +136,7 @@ void HubCache::write_ref(const std::string& revision, const std::string& commit)
   make_folder(parent(path));
   std::error_code ignored;
   if (fs::is_regular_file(path, ignored) && read_file(path, kMaxRef) == commit) return;
-  write_file_atomically(path, commit);
+  write(path, commit);
 }
 
 std::optional<HubListing> HubCache::listing(const std::string& commit) const {
@@ -115,9 +150,7 @@ std::optional<HubListing> HubCache::listing(const std::string& commit) const {
 }
 
 void HubCache::write_listing(const HubListing& listing) const {
-  make_folder(folder_ + "/.mlc");
-  write_file_atomically(fmt::format("{}/.mlc/{}.json", folder_, listing.commit),
-                        listing_text(listing));
+  write(fmt::format("{}/.mlc/{}.json", folder_, listing.commit), listing_text(listing));
 }
 
 HubListing HubCache::listing_of_snapshot(const std::string& commit) const {
@@ -148,18 +181,6 @@ bool HubCache::is_linked(const std::string& commit, const HubFile& file) const {
   return !error && target == link_target(file);
 }
 
-// Of processes that were killed while they made a snapshot, which takes milliseconds.
-void HubCache::remove_old_parts() const {
-  std::error_code error;
-  const auto now = fs::file_time_type::clock::now();
-  for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    if (it->path().filename().string().starts_with(kPart) &&
-        now - it->last_write_time(ignored) > std::chrono::minutes(10))
-      fs::remove_all(it->path(), ignored);
-  }
-}
-
 void HubCache::link(const std::string& commit, const std::vector<HubFile>& files) const {
   const std::string folder = snapshot(commit);
   std::vector<HubFile> missing;
@@ -168,16 +189,15 @@ void HubCache::link(const std::string& commit, const std::vector<HubFile>& files
   std::error_code error;
   bool is_new = !fs::exists(folder, error);
   if (missing.empty() && !is_new) return;
-  if (is_new) remove_old_parts();
-  const std::string place =
-      is_new ? fmt::format("{}/{}{}", folder_, kPart, unique_suffix()) : folder;
+  remove_leftovers();
+  const std::string place = is_new ? temporary() : folder;
   try {
     for (const HubFile& file : missing) {
       const std::string path = place + "/" + file.name;
       make_folder(parent(path));
-      const std::string sibling = is_new ? path : fmt::format("{}.tmp-{}", path, unique_suffix());
-      make_link(link_target(file), sibling);
-      if (!is_new) rename_file(sibling, path);
+      const std::string made = is_new ? path : temporary();
+      make_link(link_target(file), made);
+      if (!is_new) rename_file(made, path);
     }
     make_folder(place);
     sync_folders_below(place);

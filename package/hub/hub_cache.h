@@ -6,8 +6,9 @@
 //   CACHE/models--OWNER--NAME/snapshots/COMMIT/FILE     link to ../../blobs/ETAG
 //   CACHE/models--OWNER--NAME/refs/BRANCH               the commit, as text
 //   CACHE/models--OWNER--NAME/.mlc/COMMIT.json          ours: what the hub lists for the commit
+//   CACHE/models--OWNER--NAME/.mlc/tmp-*                ours: what is not finished
 //
-// The last is what tells a complete snapshot from a partial one without the hub.
+// COMMIT.json is what tells a complete snapshot from a partial one without the hub.
 #pragma once
 
 #include <optional>
@@ -47,7 +48,9 @@ class HubCache {
   void link(const std::string& commit, const std::vector<HubFile>& files) const;
 
  private:
-  void remove_old_parts() const;
+  std::string temporary() const;
+  void write(const std::string& path, std::string_view text) const;
+  void remove_leftovers() const;
   bool is_linked(const std::string& commit, const HubFile& file) const;
 
   std::string root_, name_, folder_;

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """mlc pull HF://... and the commands that take HF:// for a folder, against a hub on this machine that misbehaves.
 
-  hub.py MLC [SCHEDULES]
+  hub.py MLC [SCHEDULES [every-call]]
 
-SCHEDULES (40): how many random faulty schedules are tried; the same number is the same schedules.
+SCHEDULES (40): how many random faulty schedules are tried; the same number is the same schedules. every-call: kill and
+refuse at every system call that changes a file, not at a sample of them.
 """
 
 import gzip
@@ -20,7 +21,9 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "faults"))
 import hub_server
+import tracing
 from hub_server import TOKEN, Repository, wait
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
@@ -83,9 +86,11 @@ class Tests:
         out = {}
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder).as_posix()
+            if name.startswith(".mlc/"):
+                continue
             if path.is_symlink():
                 out[name] = "-> " + os.readlink(path)
-            elif path.is_file() and not name.startswith(".mlc/"):
+            elif path.is_file():
                 out[name] = hashlib.sha256(path.read_bytes()).hexdigest()
         return out
 
@@ -485,6 +490,42 @@ def test_schedules(t, count):
            [] if codes.count(0) >= count / 2 else ["few succeed"])
 
 
+def test_system_calls(t, every):
+    """Killed, and refused, at every system call that changes a file (at a sample of them unless `every`)."""
+    if "ASAN_OPTIONS" in os.environ or tracing.why_not():
+        return print(f"skipped: IO-01, 02, 05: {tracing.why_not() or 'sanitizers'}")
+    t.fresh()
+    files = {"config.json": b"{}", "w.safetensors": b"x" * 300_000}
+    t.publish(files)
+    names = [*tracing.CHANGING, "symlink", "flock"]
+
+    def command():
+        environment = [f"{k}={v}" for k, v in t.environment().items()]
+        return ["env", "-i", *environment, t.mlc, *PULL, "--connections", "1"]
+    done, calls = tracing.calls_of(command(), names, t.root / "strace.log")
+    assert done.code == 0, done
+    calls = [c for c in calls if c.name != "openat" or "O_CREAT" in c.text]
+    points = [(c, how) for c in calls for how in ("signal=KILL", "error=ENOSPC", "error=EIO") if how == "signal=KILL" or c.name != "flock"]
+    chosen = points if every else random.Random(5).sample(points, 24)
+    problems = []
+    for call, how in chosen:
+        t.fresh()
+        done = tracing.run_with(command(), [f"{call.name}:{how}:when={call.k}"])
+        if done.code == 0:  # a hint or a lock that failed, or the very last call
+            found = t.problems_of_cache(files)
+        else:
+            whole = not t.problems_of_cache(files, ref=None) or not t.problems_of_cache(files)
+            found = [] if whole else t.nothing_visible()
+            found += [f"exit code {done.code}"] if how != "signal=KILL" and done.code != 4 else []
+            again = t.mlc_run(*PULL)
+            found += t.problems_of_cache(files) if again[0] == 0 else [f"again: {again}"]
+        found += [f"left: {p}" for p in t.folder.rglob("*.incomplete")]
+        problems += [f"{call} {how}: {p}" for p in found]
+        shutil.rmtree(t.home, ignore_errors=True)
+    t.note(f"IO-01, 02, 05 killed and refused at {len(chosen)} of {len(points)} points", problems)
+    t.publish(t.files)
+
+
 def test_commands(t):
     """HF:// in place of a folder gives the same bytes as the folder."""
     home = t.fresh()
@@ -572,6 +613,7 @@ def main():
         test_kill(t)
         test_together(t)
         test_schedules(t, count)
+        test_system_calls(t, "every-call" in sys.argv)
         test_commands(t)
     print(f"{time.monotonic() - begin:.1f} s")
     return 1 if t.failed else 0
