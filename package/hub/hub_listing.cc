@@ -55,6 +55,7 @@ void add_listing_page(std::string_view text, const std::string& where, HubListin
   try {
     Json page = parse_json(text, where);
     for (const Json& item : page.items(where)) {
+      item.members(where);  // an object, or an error
       const Json* type = item.find("type");
       if (!type || type->as_string(where + ": type") != "file") continue;
       if (listing.files.size() == kMaxFiles) bad_input("{}: more than {} files", where, kMaxFiles);
