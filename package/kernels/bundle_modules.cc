@@ -11,8 +11,8 @@
 namespace mlc {
 namespace {
 
-// Of a model's manifest: "sha256:..." of the manifest of its kernels.
-constexpr std::string_view kBoundKernels = "ai.mlc.kernels.digest";
+// Of a model's manifest: the digest of the manifest of its kernels (package/kernel_lock.h).
+constexpr std::string_view kBoundKernels = "ai.mlc.kernels";
 
 std::string_view layer_type(const KernelVariant& variant) {
   return variant.api == "opencl" ? kOpenclLayer : kSpirvLayer;
