@@ -1,0 +1,1 @@
+mlc package "$DATA/kjv-llama" --kernels-only -o pkg
