@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/tensor_cache.h"
 #include "package/app/jit_key.h"
+#include "package/app/kernel_folder.h"
 #include "package/app/mlc_llm_home.h"
 #include "package/app/model_library.h"
 #include "package/app/script_outputs.h"
@@ -32,7 +33,7 @@ std::string jit_policy() {
 // A model of the config, with what was found out about it.
 struct Prepared {
   const AppModel* model = nullptr;
-  std::string folder;  // empty until it is needed
+  AppModelFolder folder = {};  // without a path until it is needed
   std::string model_lib;
 };
 
@@ -44,7 +45,7 @@ class Bundler {
       reporter_.warn(warning);
     libraries_ = config_.libraries;
     for (const AppModel& model : config_.models)
-      prepared_.push_back({.model = &model, .folder = {}, .model_lib = {}});
+      prepared_.push_back({.model = &model, .model_lib = {}});
   }
 
   AppBundleSummary run() {
@@ -57,10 +58,16 @@ class Bundler {
     std::string library = compiled ? model_library() : "";
     StagedFolder staged(options_.output);
     std::string command;
+    if (!compiled) {
+      std::string kernels = add_kernel_folder(staged);
+      for (Prepared& one : prepared_)
+        one.model_lib = one.model->model_lib.value_or(kernels);
+    }
     staged.add_folder("bundle");
     for (const Prepared& one : prepared_)
       if (one.model->bundle_weight)
-        staged.copy_files(one.folder, "bundle/" + one.model->model_id, reporter_);
+        staged.copy_files(one.folder.path, "bundle/" + one.model->model_id, reporter_,
+                          one.folder.links);
     Json app_config = app_config_json();
     const std::string text = dump_json(app_config, 2) + "\n";
     if (device.name == "android") {
@@ -80,8 +87,8 @@ class Bundler {
 
  private:
   const std::string& folder_of(Prepared& one) {
-    if (one.folder.empty()) one.folder = app_model_folder(one.model->model, reporter_);
-    return one.folder;
+    if (one.folder.path.empty()) one.folder = app_model_folder(one.model->model, reporter_);
+    return one.folder.path;
   }
 
   // The map's, else what mlc_llm has compiled, else a command for each that is missing.
@@ -145,9 +152,9 @@ class Bundler {
     std::error_code ignored;  // what can't be looked at is not there
     if (!fs::exists(folder_of(one) + "/tensor-cache.json", ignored))
       bad_input("{}: its weights are to be bundled, but {} has no tensor-cache.json; {}",
-                printable(one.model->model_id), printable(one.folder, 1024),
+                printable(one.model->model_id), printable(one.folder.path, 1024),
                 "convert them with `mlc convert_weight`");
-    read_tensor_cache(one.folder + "/tensor-cache.json");
+    read_tensor_cache(one.folder.path + "/tensor-cache.json");
   }
 
   std::string model_library() {

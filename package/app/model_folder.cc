@@ -60,19 +60,22 @@ std::string downloaded(const std::string& name) {
 
 }  // namespace
 
-std::string app_model_folder(const std::string& model, Reporter& reporter) {
-  std::string folder = model;
+AppModelFolder app_model_folder(const std::string& model, Reporter& reporter) {
+  AppModelFolder folder{.path = model};
   if (std::string name = hub_name(model); !name.empty()) {
-    folder = downloaded(name);
-    if (folder.empty()) folder = local_folder(std::string(kHub) + name, Fetch::kAll, reporter);
+    folder.path = downloaded(name);
+    if (folder.path.empty())
+      folder = {local_folder(std::string(kHub) + name, Fetch::kAll, reporter), Links::kHubSnapshot};
+  } else if (is_model_address(model)) {
+    folder.path = local_folder(model, Fetch::kAll, reporter);
   } else if (model.starts_with("https://")) {
     bad_input("\"{}\" is no model of the hub; expected HF://user/name", printable(model));
   }
-  if (!holds_model(folder))
+  if (!holds_model(folder.path))
     bad_input(
         "{}: no mlc-chat-config.json in it; expected a folder that convert_weight and gen_config "
         "wrote",
-        printable(folder, 1024));
+        printable(folder.path, 1024));
   return folder;
 }
 

@@ -18,6 +18,8 @@ constexpr std::array kDevices = {
     AppDevice{.name = "iphone", .library = "libmodel_iphone.a", .model_path = true},
     AppDevice{.name = "macabi", .library = "libmodel_iphone.a", .model_path = true},
     AppDevice{.name = "android", .library = "libmodel_android.a"},
+    AppDevice{.name = "vulkan", .library = "", .model_path = true},
+    AppDevice{.name = "opencl", .library = "", .model_path = true},
 };
 
 constexpr std::array<std::string_view, 3> kKeys = {"device", "model_list",

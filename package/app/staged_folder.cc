@@ -72,9 +72,9 @@ void StagedFolder::write(const std::string& name, std::string_view bytes) {
   written_[name] = {Digest::of(bytes), bytes.size()};
 }
 
-void StagedFolder::copy_files(const std::string& from, const std::string& name,
-                              Reporter& reporter) {
-  std::vector<ModelFile> files = list_model_files(from);
+void StagedFolder::copy_files(const std::string& from, const std::string& name, Reporter& reporter,
+                              Links links) {
+  std::vector<ModelFile> files = list_model_files(from, links);
   std::uint64_t total = 0;
   for (const ModelFile& file : files)
     total += file.size;
@@ -86,12 +86,15 @@ void StagedFolder::copy_files(const std::string& from, const std::string& name,
     make_parents(path);
     OutputFile out(path, file.size);
     std::uint64_t at = 0;
-    Digest digest = read_model_file(from, file, [&](std::span<const std::byte> block) {
-      throw_if_cancelled();
-      out.write(at, block);
-      at += block.size();
-      reporter.advance(block.size());
-    });
+    Digest digest = read_model_file(
+        from, file,
+        [&](std::span<const std::byte> block) {
+          throw_if_cancelled();
+          out.write(at, block);
+          at += block.size();
+          reporter.advance(block.size());
+        },
+        links);
     out.sync();
     out.close();
     written_[target] = {digest, file.size};

@@ -10,6 +10,7 @@
 #include "base/output_folder.h"
 #include "base/reporter.h"
 #include "package/digest.h"
+#include "package/model_files.h"
 
 namespace mlc {
 
@@ -28,9 +29,9 @@ class StagedFolder {
   void add_unit(const std::string& name) { units_.push_back(name); }
   // A file, of a unit or of a staged folder ("bundle/mlc-app-config.json").
   void write(const std::string& name, std::string_view bytes);
-  // Every file of the folder `from`, in subfolders too, as `name`/... ; links are refused. Progress
-  // is reported in bytes.
-  void copy_files(const std::string& from, const std::string& name, Reporter& reporter);
+  // Every file of the folder `from`, in subfolders too, as `name`/... ; progress in bytes.
+  void copy_files(const std::string& from, const std::string& name, Reporter& reporter,
+                  Links links = Links::kRefuse);
   void copy_file(const std::string& from, const std::string& name);
   // Counts the files that something else has written into a staged folder.
   void count_files(const std::string& name);

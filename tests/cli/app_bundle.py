@@ -20,6 +20,9 @@ import tarfile
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import hub_server
+
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 GOLDEN = TESTS / "golden" / "app_package"
 TARGETS = {"iphone": "arm64-apple-ios", "macabi": "arm64-apple-ios", "android": "aarch64-linux-android"}
@@ -283,6 +286,74 @@ def estimates(app):
     print("estimated_vram_bytes: computed where the config has none")
 
 
+def own_kernels(mlc, base):
+    """vulkan and opencl: our kernels take the place of a compiled library; nothing else is needed."""
+    for device in ("vulkan", "opencl"):
+        app = App(mlc, base / device, "iphone")
+        app.config["device"] = device
+        app.write_config()
+        assert app.run().returncode == 0
+        dist = app.app / "dist"
+        config = json.loads((dist / "bundle" / "mlc-app-config.json").read_text())["model_list"]
+        index = json.loads((dist / "lib" / "kernels" / "index.json").read_text())
+        digest = index["manifests"][0]["digest"]
+        assert config[0]["model_lib"] == digest and config[1]["model_lib"] == "phi_q4f16_1", config
+        assert config[0]["overrides"] == {"prefill_chunk_size": 128, "context_window_size": 768}, config
+        assert config[1]["model_path"] == "phi-2-q4f16_1", config
+        blobs = dist / "lib" / "kernels" / "blobs" / "sha256"
+        for blob in blobs.iterdir():
+            assert hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name
+        before = app.bundle()
+        assert len(before) > 10 and app.run().returncode == 0 and app.bundle() == before
+        assert not (dist / ".mlc-partial").exists() and not (dist / "lib" / "kernels" / ".mlc-partial").exists()
+    print(f"vulkan, opencl: a bundle with {len(list(blobs.iterdir()))} blobs of kernels, twice the same")
+
+
+def from_the_hub(mlc, base):
+    """A model of the hub that mlc_llm has not downloaded: it comes into the hub's cache, and from there into the bundle."""
+    app = App(mlc, base, "iphone")
+    app.compile_all()
+    app.run_scripts()
+    shutil.rmtree(app.weights)
+    hub, _ = hub_server.pair()
+    files = {name: (app.phi / name).read_bytes() for name in os.listdir(app.phi)}
+    repository = hub_server.Repository(files)
+    hub.repositories["org/phi"] = {"main": repository, repository.commit: repository}
+    app.config["model_list"] = [{**app.config["model_list"][1], "model": "HF://org/phi"}]
+    app.write_config()
+    environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(base / "hub"), "HF_HUB_OFFLINE": "0", "NO_PROXY": "*"}
+    result = app.run(environment=environment)
+    assert result.returncode == 0, result
+    bundled = app.app / "dist" / "bundle" / "phi-2-q4f16_1"
+    assert {p.name: p.read_bytes() for p in bundled.iterdir()} == files
+    assert not any(p.is_symlink() for p in bundled.iterdir())
+    config = json.loads((app.app / "dist" / "bundle" / "mlc-app-config.json").read_text())
+    assert config["model_list"][0]["model_path"] == "phi-2-q4f16_1"
+    app.refused(5, "HF_HUB_OFFLINE", environment={"HF_HOME": str(base / "cold")})
+    print("a model of the hub is bundled as it is there")
+
+
+def links(app):
+    """Linkers find the symbols through the index of the archive."""
+    if not shutil.which("lld"):
+        return print("skipped: no lld")
+    symbol = "phi_q4f16_1___tvm_ffi__library_bin"
+    (app.app / "main.c").write_text(f"extern int {symbol}; int *place(void) {{ return &{symbol}; }}")
+    subprocess.run(["clang", f"--target={TARGETS[app.device]}", "-c", "main.c", "-o", "main.o"], cwd=app.app, check=True)
+    if app.device == "android":
+        command = ["lld", "-flavor", "gnu", "-shared", "--no-undefined", "main.o", "build/lib/libmodel_android.a"]
+    else:
+        command = ["lld", "-flavor", "darwin", "-arch", "arm64", "-platform_version", "ios", "14.0", "14.0", "-dylib",
+                   "-undefined", "dynamic_lookup", "main.o", "dist/lib/libmodel_iphone.a"]
+    subprocess.run([*command, "-o", "linked"], cwd=app.app, check=True, timeout=60)
+    if shutil.which("llvm-nm"):
+        found = subprocess.run(["llvm-nm", "--defined-only", "linked"], cwd=app.app, check=True, capture_output=True, text=True)
+        assert symbol in found.stdout, found.stdout
+    for name in ("main.c", "main.o", "linked"):
+        (app.app / name).unlink()
+    print(f"{app.device}: lld links the library")
+
+
 CALLS = ("rename", "renameat2", "link", "mkdir", "unlink", "pwrite64", "fsync")
 
 
@@ -341,7 +412,11 @@ def main():
         return print("skipped: no clang")
     with tempfile.TemporaryDirectory() as base:
         apps = {device: golden_app(mlc, pathlib.Path(base) / device, device) for device in TARGETS}
+        links(apps["android"])
+        links(apps["iphone"])
         android_links_again(apps["android"])
+        own_kernels(mlc, pathlib.Path(base))
+        from_the_hub(mlc, pathlib.Path(base) / "hub")
         errors(apps["iphone"])
         estimates(apps["iphone"])
         if not shutil.which("strace"):

@@ -15,6 +15,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import hub_server
 from registry import Registry
 
 MODEL = pathlib.Path(__file__).resolve().parent.parent / "data" / "kjv-llama"
@@ -189,6 +190,29 @@ def one_at_a_time(mlc, base):
     print("two runs in one folder: the second is refused")
 
 
+def from_the_hub(mlc, base):
+    hub, _ = hub_server.pair()
+    files = {p.name: p.read_bytes() for p in MODEL.iterdir() if p.is_file()}
+    repository = hub_server.Repository(files)
+    hub.repositories["org/kjv"] = {"main": repository, repository.commit: repository}
+    d = Delivery(mlc, base, "hub-source")
+    d.environment.update(HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0", NO_PROXY="*")
+    d.write([task("A", "HF://org/kjv", quantization="q4f16_1"),
+             task("B", "https://huggingface.co/org/kjv", quantization="q4f16_1")])
+    result = d.run()
+    assert len(result["delivered"]) == 2, result
+    assert d.digests("A-q4f16_1-MLC") == d.digests("B-q4f16_1-MLC")
+    assert [t["model"] for t in d.logged().values()] == ["HF://org/kjv", "https://huggingface.co/org/kjv"]
+    # A folder that holds the model already is taken instead.
+    d.environment.update(HF_HUB_OFFLINE="1", HF_HOME=str(base / "cold"))
+    d.write([task("C", "HF://org/kjv", quantization="q4f16_1")])
+    assert d.run(code=5)["failed"][0]["code"] == 5
+    (base / "models").mkdir()
+    (base / "models" / "kjv").symlink_to(MODEL)
+    assert len(d.run("--hf-local-dir", str(base / "models"))["delivered"]) == 1
+    print("models of the hub, and of a folder that has them")
+
+
 def to_registry(mlc, base):
     if not shutil.which("docker-registry"):
         return print("skipped: docker-registry is not installed")
@@ -234,6 +258,7 @@ def main():
         base = pathlib.Path(base)
         good_and_bad(mlc, base)
         one_at_a_time(mlc, base)
+        from_the_hub(mlc, base)
         killed(mlc, base)
         to_registry(mlc, base)
 
