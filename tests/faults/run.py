@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs conversions in which the operating system fails, kills or refuses, and looks at what is left.
 
-  run.py MLC SHORT WORK [NAME...]   MLC: the program, SHORT: the library of short_transfers.cc, WORK: a folder to work
+  run.py MLC SHORT WORK [--of HALF] [NAME...]   MLC: the program, SHORT: the library of short_transfers.cc, WORK: a folder to work
                                   in, NAME: tests to run (all)
 
 Rows IO-01 to IO-08 of the robustness table. System calls fail by strace
@@ -58,6 +58,7 @@ def main():
     parser.add_argument("short", type=pathlib.Path)
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("names", nargs="*")
+    parser.add_argument("--of", choices=["conversions", "packages"], help="half of the tests (all)")
     arguments = parser.parse_args()
     work = arguments.work.resolve() / "faults-work"
     shutil.rmtree(work, ignore_errors=True)
@@ -71,6 +72,8 @@ def main():
         tests.update(injected.TESTS)
         tests.update(packages.TESTS)
     tests = {n: t for n, t in tests.items() if not arguments.names or n in arguments.names}
+    if arguments.of:
+        tests = {n: t for n, t in tests.items() if n.startswith("package") == (arguments.of == "packages")}
     failures = 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for name, test in tests.items():
