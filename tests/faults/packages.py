@@ -138,7 +138,7 @@ def points(writer, log_name):
     # Blocks in the middle of a file are like each other.
     writes = [c for c in calls if c.name == "pwrite64"]
     middle = {c.k for c in writes[8:-8]} - {c.k for c in writes[8:-8:12]}
-    return [c for c in calls if c.name != "pwrite64" or c.k not in middle]
+    return [c for c in calls if c.name != "pwrite64" or c.k not in middle][::writer.setting.every]
 
 
 def killed_once(writer, call):
@@ -332,7 +332,7 @@ def pushes_killed(setting, models, host):
 
     done, calls = calls_of(command("counted"), sending, setting.work / "push.log")
     assert done.code == 0 and manifest_of(host, "counted") == whole, done
-    calls = calls[:40] + calls[40:-40:8] + calls[max(40, len(calls) - 40):]
+    calls = calls[:: max(1, setting.every // 2)] if len(calls) < 100 else calls[::8]
     problems = []
     for number, call in enumerate(calls):
         repository = f"killed-{number}"

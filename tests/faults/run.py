@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs conversions in which the operating system fails, kills or refuses, and looks at what is left.
 
-  run.py MLC SHORT WORK [--of HALF] [NAME...]   MLC: the program, SHORT: the library of short_transfers.cc, WORK: a folder to work
+  run.py MLC SHORT WORK [--of HALF] [--every K] [NAME...]   MLC: the program, SHORT: the library of short_transfers.cc, WORK: a folder to work
                                   in, NAME: tests to run (all)
 
 Rows IO-01 to IO-08 of the robustness table. System calls fail by strace
@@ -26,8 +26,8 @@ from tracing import run, why_not
 class Setting:
     """The program, the models and their undisturbed conversions."""
 
-    def __init__(self, mlc, short, work):
-        self.mlc, self.short, self.work = mlc, short, work
+    def __init__(self, mlc, short, work, every):
+        self.mlc, self.short, self.work, self.every = mlc, short, work, every
         self.counter = 0
         self.tiny = llama(work / "tiny", hidden=64, intermediate=96, layers=1, vocabulary=128)
         self.large = llama(work / "large", hidden=512, intermediate=2048, layers=9, vocabulary=8000)
@@ -58,12 +58,13 @@ def main():
     parser.add_argument("short", type=pathlib.Path)
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("names", nargs="*")
+    parser.add_argument("--every", type=int, default=1, help="of packages: only the k-th, 2k-th ... point")
     parser.add_argument("--of", choices=["conversions", "packages"], help="half of the tests (all)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     work = arguments.work.resolve() / "faults-work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    setting = Setting(arguments.mlc.resolve(), arguments.short.resolve(), work)
+    setting = Setting(arguments.mlc.resolve(), arguments.short.resolve(), work, arguments.every)
     reason = why_not()
     tests = {**environment.TESTS, **package_environment.TESTS}
     if reason:
