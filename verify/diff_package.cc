@@ -12,7 +12,7 @@ namespace mlc {
 namespace {
 
 // Of a model's manifest: the digest of its kernels' manifest.
-constexpr std::string_view kKernels = "ai.mlc.kernels.digest";
+constexpr std::string_view kKernels = "ai.mlc.kernels";
 
 std::string kernels_of(const Manifest& manifest) {
   auto found = manifest.annotations.find(std::string(kKernels));

@@ -57,6 +57,15 @@ void add_parts(const Manifest& manifest, const std::string& of, std::vector<Part
   }
 }
 
+// The kernels that the model is bound to, where they lie in the same layout.
+void add_kernels(const Layout& layout, const Manifest& model, std::vector<Part>& parts) {
+  auto bound = model.annotations.find("ai.mlc.kernels");
+  if (bound == model.annotations.end()) return;
+  for (const Descriptor& entry : layout.index().manifests)
+    if (entry.media_type == kManifestType && entry.digest.text() == bound->second)
+      return add_parts(layout.manifest(entry), "kernels", parts);
+}
+
 }  // namespace
 
 std::string check_package(const VerifyOptions& options, const Layout& layout,
@@ -67,6 +76,7 @@ std::string check_package(const VerifyOptions& options, const Layout& layout,
   add_parts(layout.manifest(model), "model", all);
   for (const auto& [entry, manifest] : layout.referrers(model.digest))
     add_parts(manifest, entry.digest.text(), all);
+  add_kernels(layout, layout.manifest(model), all);
   std::vector<Part> parts;
   std::set<Digest> seen;
   std::uint64_t total = 0;

@@ -152,7 +152,7 @@ def test_turned_bits(model, package, public):
             flipped(path, bit)
     what = f"{package}:m-1.0.0"
     verify(what, "--key", public, says="signature    holds")
-    for path in [p for p in package.rglob("*") if p.is_file()]:
+    for path in [p for p in package.rglob("*") if p.is_file() and p.stat().st_size > 0]:
         for _ in range(2):
             bit = chance.randrange(path.stat().st_size * 8)
             flipped(path, bit)
@@ -349,7 +349,10 @@ def main():
         test_secrets(place, model)
         key = make_key(place, "P-256")
         (model / "model.sig").unlink()
-        test_attestations(place, model, key)
+        if "--source" in mlc("help", "package"):
+            test_attestations(place, model, key)
+        else:
+            print("skipped: mlc package takes no --source yet")
 
 
 if __name__ == "__main__":
