@@ -204,7 +204,8 @@ std::string package_text(const InspectedPackage& package) {
       text += fmt::format("  {:<34} {}\n", printable(key), printable(value));
     if (m.manifest.subject) text += fmt::format("  of {}\n", m.manifest.subject->digest.text());
     if (m.bundle != nullptr) text += bundle_text(m, package.devices);
-    text += fmt::format("\n{}", layer_table(m.manifest).text());
+    // Who asks about a device wants no list of files.
+    if (package.devices.empty()) text += fmt::format("\n{}", layer_table(m.manifest).text());
   }
   return text;
 }

@@ -159,7 +159,8 @@ class Checker {
                                                     : tally.lost;
     if (first.empty()) first = text;
     tally.given_up = stage != CaseStage::kBuild || ++tally.builds_failed == kMostBuilds;
-    if (stage != CaseStage::kBuild) open_again();
+    // A compiler that was left to itself keeps its driver busy.
+    if (stage != CaseStage::kBuild || late) open_again();
   }
 
   KernelTally& tally_of(Kernel kernel, const std::string& variant) {

@@ -19,8 +19,10 @@ struct Judged {
 
 Judged judge(const KernelVariant& variant, const DeviceProfile& device, std::string_view api) {
   Judged judged{.variant = &variant, .met = 0, .against = {}};
-  if (variant.api != api)
+  if (variant.api != api) {
     judged.against.push_back(fmt::format("it is for {}", printable(variant.api)));
+    return judged;
+  }
   for (const Requirement& r : variant.needs) {
     const std::string problem = why_not(r, device);
     if (problem.empty())
