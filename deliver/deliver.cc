@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/output_folder.h"
 #include "base/parallel.h"
+#include "base/shell_word.h"
 #include "convert/convert.h"
 #include "deliver/stamp.h"
 #include "genconfig/genconfig.h"
@@ -61,7 +62,8 @@ class Deliverer {
     }
     if (whole) verify(source, folder);
     if (options_.registry.empty()) {
-      result.upload = fmt::format("hf upload {} {} .", shell(delivery.destination), shell(folder));
+      result.upload =
+          fmt::format("hf upload {} {} .", shell_word(delivery.destination), shell_word(folder));
       return;
     }
     publish(delivery, result);
@@ -146,16 +148,6 @@ class Deliverer {
     result.manifest = made.manifest;
     push({.path = package.output, .tag = made.tag}, reference, options_.transfer, reporter_);
     result.reference = reference;
-  }
-
-  static std::string shell(const std::string& word) {
-    constexpr std::string_view kPlain =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:@%,";
-    if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return word;
-    std::string out = "'";
-    for (char c : word)
-      out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return out + "'";
   }
 
   const DeliverOptions& options_;

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/shell_word.h"
 #include "base/tensor_cache.h"
 #include "package/app/jit_key.h"
 #include "package/app/kernel_folder.h"

@@ -1,4 +1,4 @@
-// What mlc_llm keeps on a machine, where it looks for it, and the commands that make what it lacks.
+// What mlc_llm keeps on a machine, and where it looks for it.
 #pragma once
 
 #include <string>
@@ -26,8 +26,5 @@ AppModelFolder app_model_folder(const std::string& model, Reporter& reporter);
 
 // "https://huggingface.co/user/name" for "HF://user/name"; anything else as it is.
 std::string app_model_url(std::string_view model);
-
-// A word of a POSIX shell's command line.
-std::string shell_word(std::string_view text);
 
 }  // namespace mlc

@@ -16,11 +16,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kHub = "HF://";
 constexpr std::string_view kHubUrl = "https://huggingface.co/";
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 bool holds_model(const std::string& folder) {
   std::error_code ignored;  // a folder that can't be looked into holds none
   return fs::exists(folder + "/mlc-chat-config.json", ignored);
@@ -44,18 +39,17 @@ std::string hub_name(const std::string& model) {
 }
 
 std::string downloaded(const std::string& name) {
-  std::string readonly = environment("MLC_LLM_READONLY_WEIGHT_CACHE");
+  const char* folders = std::getenv("MLC_LLM_READONLY_WEIGHT_CACHE");
+  const std::string readonly = folders == nullptr ? "" : folders;
   for (std::size_t at = 0; at < readonly.size();) {
     std::size_t end = std::min(readonly.find(':', at), readonly.size());
     std::string folder = readonly.substr(at, end - at) + "/hf/" + name;
     if (end > at && holds_model(folder)) return folder;
     at = end + 1;
   }
-  if (environment("MLC_LLM_HOME").empty() && environment("XDG_CACHE_HOME").empty() &&
-      environment("HOME").empty())
-    return "";
-  std::string folder = mlc_llm_home() + "/model_weights/hf/" + name;
-  return holds_model(folder) ? folder : "";
+  const std::string home = cache_folder("MLC_LLM_HOME", "mlc_llm");
+  std::string folder = home + "/model_weights/hf/" + name;
+  return !home.empty() && holds_model(folder) ? folder : "";
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "package/app/mlc_llm_home.h"
+#include "base/shell_word.h"
 
 namespace mlc {
 

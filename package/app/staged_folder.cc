@@ -1,5 +1,6 @@
 #include "package/app/staged_folder.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -9,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/parallel.h"
 #include "package/model_files.h"
 
@@ -103,7 +105,24 @@ void StagedFolder::copy_files(const std::string& from, const std::string& name, 
 }
 
 void StagedFolder::copy_file(const std::string& from, const std::string& name) {
-  write(name, read_file(from, std::uint64_t{1} << 31));
+  InputFile in(from);
+  std::string path = staged_path(name);
+  make_parents(path);
+  std::error_code ignored;  // a file that was kept; creating says what is wrong
+  fs::remove(path, ignored);
+  OutputFile out(path, in.size());
+  Sha256 hash;
+  std::vector<std::byte> block(std::size_t{1} << 20);
+  for (std::uint64_t at = 0; at < in.size(); at += block.size()) {
+    throw_if_cancelled();
+    std::span<std::byte> part(block.data(), std::min<std::uint64_t>(block.size(), in.size() - at));
+    in.read(at, part);
+    hash.update(part);
+    out.write(at, part);
+  }
+  out.sync();
+  out.close();
+  written_[name] = {Digest(hash.finish()), in.size()};
 }
 
 void StagedFolder::count_files(const std::string& name) {

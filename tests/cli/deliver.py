@@ -26,7 +26,7 @@ class Delivery:
         self.mlc, self.base = mlc, base / name
         self.base.mkdir()
         self.out, self.log = self.base / "out", self.base / "log.json"
-        self.environment = {**os.environ, "HF_HUB_OFFLINE": "1", "MLC_HOME": str(self.base / "cache"),
+        self.environment = {**os.environ, "HF_HUB_OFFLINE": "1", "MLC_HOME": str(self.base / "cache"), "MLC_RETRY_BASE_MS": "1",
                             "HF_HOME": str(self.base / "hub")}
 
     def write(self, tasks, **more):
@@ -242,6 +242,15 @@ def to_registry(mlc, base):
         catalog = subprocess.run(["curl", "-s", f"http://{registry.host}/v2/_catalog"], capture_output=True, text=True)
         if catalog.returncode == 0:
             assert json.loads(catalog.stdout)["repositories"] == ["models/kjv"], catalog.stdout
+        # Signed on the way; who pulls with another key gets nothing.
+        for name in ("ours", "other"):
+            subprocess.run([mlc, "sign", "--new-key", name, "--quiet"], cwd=d.base, check=True, capture_output=True, timeout=60)
+        d.write([task("Signed", quantization="q4f16_1")])
+        signed = d.run("--registry", address, "--sign-key", "ours")["delivered"][0]
+        for key, code in (("ours", 0), ("other", 6)):
+            pulled = subprocess.run([mlc, "pull", signed["reference"], "-o", f"by-{key}", "--key", f"{key}.pub", "--quiet"],
+                                    cwd=d.base, env=d.environment, capture_output=True, text=True, timeout=120)
+            assert pulled.returncode == code, pulled
         # A push that fails is no delivery.
         registry.stop()
         d.write([task("Later", quantization="q4f16_1")])

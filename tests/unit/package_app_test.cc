@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/shell_word.h"
 #include "package/app/jit_key.h"
 #include "package/app/mlc_llm_home.h"
 #include "package/app/model_library.h"
