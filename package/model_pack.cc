@@ -11,12 +11,6 @@
 namespace mlc {
 namespace {
 
-// A text of mlc-chat-config.json, or empty.
-std::string text_of(const ModelFolder& model, std::string_view key) {
-  const Json* value = model.chat_config.find(key);
-  return value != nullptr && value->is_string() ? value->as_string({}) : std::string();
-}
-
 // What unquantized values are, as the scheme's name says: q4f16_1, q0bf16.
 std::string_view precision_of(std::string_view quantization) {
   if (quantization.find("bf16") != std::string_view::npos) return "bfloat16";
@@ -49,10 +43,15 @@ void set_if_known(Json& object, const char* key, std::string_view value) {
 
 }  // namespace
 
+std::string chat_text(const ModelFolder& model, std::string_view key) {
+  const Json* value = model.chat_config.find(key);
+  return value != nullptr && value->is_string() ? value->as_string({}) : std::string();
+}
+
 std::string model_pack_config(const ModelFolder& model, const std::vector<Descriptor>& layers,
                               const ModelPackNames& names) {
-  std::string model_type = text_of(model, "model_type");
-  std::string quantization = text_of(model, "quantization");
+  std::string model_type = chat_text(model, "model_type");
+  std::string quantization = chat_text(model, "quantization");
   Json config = Json::object();
   config.set("architecture", model_type.starts_with("rwkv") ? "rnn" : "transformer");
   config.set("format", "mlc");
@@ -92,7 +91,7 @@ Annotations model_pack_annotations(const ModelFolder& model, const ModelPackName
   if (estimated_vram_bytes > 0)
     out["ai.mlc.estimated_vram_bytes"] = fmt::format("{}", estimated_vram_bytes);
   for (const char* key : {"model_type", "quantization"})
-    if (std::string text = text_of(model, key); !text.empty())
+    if (std::string text = chat_text(model, key); !text.empty())
       out[std::string("ai.mlc.") + key] = text;
   for (const char* key : {"context_window_size", "prefill_chunk_size"})
     if (const Json* value = model.chat_config.find(key); value != nullptr && value->is_int())

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "package/model_folder.h"
@@ -17,6 +18,9 @@ struct ModelPackNames {
   std::string license;  // empty: unknown
   std::int64_t created = 0;
 };
+
+// A text of mlc-chat-config.json; empty when there is none of that name.
+std::string chat_text(const ModelFolder& model, std::string_view key);
 
 // Canonical JSON. Members that nothing in the folder says are left out; never is anything guessed.
 std::string model_pack_config(const ModelFolder& model, const std::vector<Descriptor>& layers,

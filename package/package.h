@@ -27,10 +27,11 @@ struct PackageOptions {
   std::string name;               // empty: the folder's name
   std::string version = "0.1.0";  // semantic version; the tag is NAME-VERSION unless `tag` is given
   std::string tag;
-  std::string kernels;     // layout with a kernel bundle; "own": the program's; empty: none
-  std::string sign_key;    // PEM private key; empty: unsigned
-  bool attest = true;      // SLSA provenance and CycloneDX ML-BOM as referrers
-  bool overwrite = false;  // a tag that stands for other content is given to this
+  std::string kernels;      // layout with a kernel bundle; "own": the program's; empty: none
+  std::string sign_key;     // PEM private key; empty: unsigned
+  bool attest = true;       // SLSA provenance and CycloneDX ML-BOM as referrers
+  std::string source = {};  // the checkpoint, whose digests they name; empty: not said
+  bool overwrite = false;   // a tag that stands for other content is given to this
   unsigned threads = 0;
 };
 

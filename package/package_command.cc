@@ -100,6 +100,14 @@ RunCommand setup(CLI::App& app) {
       ->capture_default_str()
       ->type_name("VERSION");
   of_package(app.add_option("--tag", o.tag, "absent: NAME-VERSION"))->type_name("TAG");
+  of_model(app.add_option("--kernels", o.kernels,
+                          "GPU kernels that it is bound to: a package with a kernel bundle, "
+                          "PKG[:TAG], or own, the program's"))
+      ->type_name("PATH");
+  of_model(app.add_option("--source", o.source,
+                          "the checkpoint that it was made of, whose digests the provenance names"))
+      ->type_name("PATH");
+  of_model(app.add_flag("!--no-attest", o.attest, "leave out provenance and bill of materials"));
   of_model(app.add_option("--sign-key", o.sign_key,
                           "PEM private key that signs the files, after OpenSSF Model Signing; "
                           "mlc sign --new-key makes one"))

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "package/kernel_lock.h"
 #include "package/model_folder.h"
 #include "package/model_pack.h"
 #include "package/oci/layout.h"
@@ -13,6 +14,7 @@
 #include "package/pack_files.h"
 #include "package/package.h"
 #include "package/readme_license.h"
+#include "package/sign/attestation.h"
 #include "package/sign/key.h"
 #include "package/sign/referrer.h"
 #include "package/source_date.h"
@@ -25,7 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string folder_name(const std::string& path) {
+std::string file_name(const std::string& path) {
   std::error_code error;
   fs::path real = fs::canonical(path, error);
   return error ? std::string() : real.filename().string();
@@ -49,7 +51,7 @@ ModelPackNames checked_names(const PackageOptions& options) {
   ModelPackNames names;
   if (!fs::is_directory(options.model))
     fail(ExitCode::kUsage, "{}: no such folder", printable(options.model, 1024));
-  names.name = options.name.empty() ? folder_name(options.model) : options.name;
+  names.name = options.name.empty() ? file_name(options.model) : options.name;
   names.version = options.version;
   names.created = source_date_epoch();
   if (names.name.empty() || names.name.size() > 200 ||
@@ -90,6 +92,11 @@ class ModelPacker {
     names_.license = license(model);
     manifest.config = layout_.add(kModelConfig, model_pack_config(model, manifest.layers, names_));
     manifest.annotations = model_pack_annotations(model, names_, summary.estimated_vram_bytes);
+    std::optional<KernelLock> kernels;
+    if (!options_.kernels.empty()) {
+      kernels = lock_kernels(layout_, options_.kernels);
+      manifest.annotations.merge(Annotations(kernels->annotations));
+    }
     Descriptor described = layout_.add(kManifestType, dump_manifest(manifest));
 
     summary.manifest = described.digest;
@@ -98,10 +105,12 @@ class ModelPacker {
     for (const Descriptor& layer : manifest.layers)
       summary.bytes += layer.size;
     summary.was_there = check_tag(layout_, summary.tag, described.digest, options_.overwrite);
-    summary.written_bytes = layout_.written_bytes();
     entries_.push_back({described, summary.tag});
+    if (kernels) entries_.push_back({kernels->manifest, ""});
     if (key)
       entries_.push_back({add_signature(layout_, described, manifest, names_.name, *key), ""});
+    if (options_.attest) attest(model, described, manifest, key ? &*key : nullptr);
+    summary.written_bytes = layout_.written_bytes();
     layout_.commit(entries_);
     return summary;
   }
@@ -112,6 +121,24 @@ class ModelPacker {
     for (const Shard& shard : model.cache.shards)
       md5sums[shard.data_path] = shard.md5sum;
     return pack_files(model, md5sums, layout_, options_.threads, reporter_);
+  }
+
+  void attest(const ModelFolder& model, const Descriptor& described, const Manifest& manifest,
+              const PrivateKey* key) {
+    AttestedModel attested;
+    attested.manifest = described;
+    attested.files = files_of(manifest, options_.model);
+    attested.name = names_.name;
+    attested.version = names_.version;
+    attested.model_type = chat_text(model, "model_type");
+    attested.quantization = chat_text(model, "quantization");
+    attested.license = names_.license;
+    if (!options_.source.empty()) {
+      attested.source_name = file_name(options_.source);
+      attested.source = hash_source(options_.source, options_.threads, reporter_);
+    }
+    for (LayoutWriter::Entry& entry : add_attestations(layout_, attested, key))
+      entries_.push_back(std::move(entry));
   }
 
   // 0: it can't be told of this architecture.

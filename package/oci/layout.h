@@ -95,6 +95,8 @@ class LayoutWriter {
   bool holds(const Descriptor& blob) const;
   // The index as it is now; empty in a new layout.
   Index index() const;
+  // A blob that is there already, checked as Layout::read() does.
+  std::string read(const Descriptor& blob, std::uint64_t max_bytes) const;
 
   // A small blob. Thread-safe, as is everything below but commit().
   Descriptor add(std::string_view media_type, std::string_view bytes);

@@ -184,6 +184,15 @@ Index LayoutWriter::index() const {
                             : Index{};
 }
 
+std::string LayoutWriter::read(const Descriptor& blob, std::uint64_t max_bytes) const {
+  std::string file = state_->blob(blob.digest);
+  std::string text = read_file(file, max_bytes);
+  if (text.size() != blob.size || Digest::of(text) != blob.digest)
+    fail(ExitCode::kVerify, "{}: its {} bytes have the digest {}, expected {} bytes",
+         printable(file, 1024), text.size(), Digest::of(text).text(), blob.size);
+  return text;
+}
+
 Descriptor LayoutWriter::add(std::string_view media_type, std::string_view bytes) {
   Descriptor blob = descriptor_of(media_type, bytes);
   if (holds(blob)) return blob;

@@ -84,6 +84,37 @@ class Packages(Case):
             self.assertEqual(layer["digest"], "sha256:" + hashlib.sha256(data).hexdigest())
             self.assertEqual(layer["size"], len(data))
 
+    def test_kernels_and_attestations(self):
+        key = self.root / "key"
+        mlc("sign", "--new-key", key)
+        source = DATA / "kjv-llama"
+        made = json.loads(mlc("package", self.model, "-o", self.root / "p", "--kernels", "own", "--source", source,
+                              "--sign-key", key, "--json").stdout)
+        # The same by way of a bundle that stands alone.
+        mlc("package", "--kernels-only", "-o", self.root / "k")
+        again = json.loads(mlc("package", self.model, "-o", self.root / "q", "--kernels", self.root / "k", "--source", source,
+                               "--sign-key", key, "--json").stdout)
+        self.assertEqual(made["manifest"], again["manifest"])
+        self.assertEqual(tree(self.root / "p"), tree(self.root / "q"))
+        def blob(digest):
+            return (self.root / "p/blobs/sha256" / digest[7:]).read_bytes()
+        index = json.loads((self.root / "p/index.json").read_text())["manifests"]
+        manifests = {m["digest"]: json.loads(blob(m["digest"])) for m in index}
+        model = manifests[made["manifest"]]
+        kernels = manifests[model["annotations"]["ai.mlc.kernels"]]
+        self.assertEqual(kernels["artifactType"], "application/vnd.mlc.kernels.v1")
+        self.assertRegex(model["annotations"]["ai.mlc.kernels.abi"], r"^>=\d+ <\d+$")
+        referrers = [m for m in manifests.values() if m.get("subject", {}).get("digest") == made["manifest"]]
+        self.assertEqual(len(referrers), 3)
+        self.assertEqual(len(manifests), 5)
+        config = blob(model["config"]["digest"]).decode()
+        self.assertEqual(set(json.loads(config)), {"config", "descriptor", "modelfs"})
+        for bad in ["nowhere", str(self.model)]:
+            mlc("package", self.model, "-o", self.root / "r", "--kernels", bad, code=2 if bad == "nowhere" else 3)
+            self.assertFalse((self.root / "r").exists())
+        mlc("unpack", self.root / "p", "-o", self.root / "out")
+        self.assertEqual(tree(self.root / "out"), tree(self.model))
+
     def test_PK06_the_same_bytes_whatever_is_around(self):
         """umask, time zone, locale, folder, threads, order of the folder, clock of the files."""
         def packed(name, model, *options, umask=0o022, cwd=None, **environment):
@@ -148,7 +179,8 @@ class Packages(Case):
             _, text = run.communicate(timeout=120)
             self.assertEqual(run.returncode, 0, text)
         index = json.loads((package / "index.json").read_text())
-        self.assertEqual(len(index["manifests"]), 6)
+        tags = [m["annotations"].get("org.opencontainers.image.ref.name") for m in index["manifests"] if "annotations" in m]
+        self.assertEqual(tags, [f"kjv-1.0.{i}" for i in range(6)])
         self.assertFalse((package / ".mlc-partial").exists())
         self.assertIn("removed 0 B", mlc("gc", package, "--check").stdout)
 
