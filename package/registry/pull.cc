@@ -21,15 +21,28 @@ struct FetchedManifest {
   std::string bytes;
 };
 
+// libcurl hands over 16 KiB at a time, which is too little for a system call each.
 class BlobTarget : public DownloadTarget {
  public:
-  explicit BlobTarget(LayoutWriter::Blob& blob) : blob_(blob) {}
-  std::uint64_t size() const override { return blob_.size(); }
-  void write(std::span<const std::byte> block) override { blob_.write(block); }
-  void restart() override { blob_.restart(); }
+  explicit BlobTarget(LayoutWriter::Blob& blob) : blob_(blob) { block_.reserve(kBlock); }
+  std::uint64_t size() const override { return blob_.size() + block_.size(); }
+  void write(std::span<const std::byte> bytes) override {
+    block_.insert(block_.end(), bytes.begin(), bytes.end());
+    if (block_.size() >= kBlock) flush();
+  }
+  void restart() override {
+    block_.clear();
+    blob_.restart();
+  }
+  void flush() {
+    if (!block_.empty()) blob_.write(block_);
+    block_.clear();
+  }
 
  private:
+  static constexpr std::size_t kBlock = std::size_t{1} << 20;
   LayoutWriter::Blob& blob_;
+  std::vector<std::byte> block_;
 };
 
 class Pull {
@@ -165,8 +178,18 @@ void Pull::fetch_blobs(LayoutWriter& writer) {
                   std::unique_ptr<LayoutWriter::Blob> blob = writer.resume(wanted[i]);
                   BlobTarget target(*blob);
                   reporter_.advance(blob->size());
-                  client.download_blob(wanted[i], target,
-                                       [&](std::uint64_t bytes) { reporter_.advance(bytes); });
+                  try {
+                    client.download_blob(wanted[i], target,
+                                         [&](std::uint64_t bytes) { reporter_.advance(bytes); });
+                  } catch (...) {
+                    // What has arrived is for the next time, if it can be written.
+                    try {
+                      target.flush();
+                    } catch (const Error&) {
+                    }
+                    throw;
+                  }
+                  target.flush();
                   blob->finish(wanted[i]);
                 });
   reporter_.end();

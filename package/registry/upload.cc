@@ -10,10 +10,9 @@
 namespace mlc {
 namespace {
 
+// Of larger blobs. MLC's shards of 32 MB go whole: docker-registry 2.8 drops an upload that was
+// interrupted within a part, so that smaller parts would cost round trips and save nothing there.
 constexpr std::uint64_t kPart = std::uint64_t{64} << 20;
-// Smaller ones go in one request. (docker-registry 2.8 drops an upload that was interrupted within
-// a part, so that smaller parts would be of no use there; other registries go on.)
-constexpr std::uint64_t kWhole = std::uint64_t{8} << 20;
 constexpr unsigned kMaxRestarts = 5;
 // Registries hash, and copy to where they keep blobs, before they answer.
 constexpr long kWorkSeconds = 600;
@@ -67,7 +66,7 @@ bool Upload::begin(const std::string& mount_from) {
 Upload::Step Upload::send_part() {
   const std::uint64_t size = source_.blob.size;
   const std::uint64_t part = std::min(kPart, size - sent_);
-  const bool last = sent_ == size || (sent_ == 0 && size <= kWhole);
+  const bool last = sent_ == size || (sent_ == 0 && size <= kPart);
   HttpRequest request;
   request.method = last ? "PUT" : "PATCH";
   request.url = url_;

@@ -411,12 +411,12 @@ def logins(test, server, other):
 
 
 def uploads(test, server):
-    layout, digest = model(4, (9_500_000, 1_000))
+    layout, digest = model(4, (70_500_000, 1_000))
     layout.referrer({"mediaType": oci_layout.MANIFEST, "digest": digest, "size": len(layout.blobs[digest])}, b"{}")
     layout.referrer({"mediaType": oci_layout.MANIFEST, "digest": digest, "size": len(layout.blobs[digest])}, b"[]")
     layout.write(test.root / "up")
     size = sum(map(len, layout.blobs.values()))
-    server.received, server.cut_uploads = 0, [2_000_000, 1, 5_000_000]
+    server.received, server.cut_uploads = 0, [2_000_000, 1, 50_000_000]
     server.referrers_api = True
     test.run("push goes on where it was cut", ["push", "up", f"{server.host}/up:v1"], 0)
     test.note("push sends nothing twice", [] if server.received < size + 100_000 else [f"{server.received} of {size}"])

@@ -47,15 +47,15 @@ class Connection:
 
     def body(self, length, stop=None):
         """Reads a body; after `stop` bytes the connection is cut."""
-        out = b""
+        out = bytearray()
         while len(out) < length:
             if not self.buffer and not self.more():
                 break
             part, self.buffer = self.buffer[: length - len(out)], self.buffer[length - len(out):]
             out += part
             if stop is not None and len(out) >= stop:
-                return out[:stop], True
-        return out, len(out) < length
+                return bytes(out[:stop]), True
+        return bytes(out), len(out) < length
 
     def send(self, data):
         self.sock.sendall(data)
