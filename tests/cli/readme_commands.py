@@ -24,6 +24,7 @@ KJV = ROOT / "tests" / "data" / "kjv-llama"
 SECTIONS = {
     "Verify in CI": ["bounds.json", "verify.html", "verify.md", "verify.json", "model/mlc-verify-reference.json"],
     "Verify on the device": [],
+    "Signed models": ["release.pem", "release.pem.pub", "model/model.sig"],
 }
 TIME_LIMIT = 300
 
