@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds mlc, converts a small trained model with it (plan first, then the conversion), and lets the result speak.
+# Builds mlc, converts a small trained model with it (plan first, then the conversion), lets the result speak,
+# and makes a signed package of it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -43,4 +44,13 @@ for device in $("$mlc" devices --no-bandwidth | sed -nE 's/^((cpu|vulkan|opencl)
   show "$mlc" run "$out" --device "$device" --raw --prompt "In the beginning God" --seed 1 --max-tokens 60
 done
 
-say "Done: built mlc, converted $model (5.5 M params, bf16) to q4f16_1 in $out, and ran it"
+say "8. A signed package of it, with the kernels for GPUs, and back"
+rm -rf build/demo/package build/demo/unpacked build/demo/key.pem build/demo/key.pem.pub
+show "$mlc" sign --new-key build/demo/key.pem
+show "$mlc" package "$out" -o build/demo/package --version 1.0.0 --kernels own --sign-key build/demo/key.pem
+show "$mlc" inspect build/demo/package
+show "$mlc" verify build/demo/package --key build/demo/key.pem.pub --level files,params,weights
+show "$mlc" unpack build/demo/package -o build/demo/unpacked
+show diff -r "$out" build/demo/unpacked
+
+say "Done: built mlc, converted $model (5.5 M params, bf16) to q4f16_1 in $out, ran it, packaged and checked it"

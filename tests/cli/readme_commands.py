@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Runs the commands of README's sections on mlc verify as they are written there.
+"""Runs the commands of README's sections on mlc verify and on publishing as they are written there.
 
   readme_commands.py MLC
 
 They run one after the other in a folder with what they name: `model`, the small trained model, converted; `checkpoint`,
-what it was made from; `text.txt`. All have to succeed, and what they say they write has to be there.
+what it was made from; `text.txt`. All have to succeed, and what they say they write has to be there. Publishing has a
+folder of its own, with the checkpoint alone, and Debian's docker-registry on this machine for REGISTRY.
 """
 
 import html.parser
@@ -18,6 +19,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import registry  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 KJV = ROOT / "tests" / "data" / "kjv-llama"
 # The section, and the files that its commands write.
@@ -26,6 +30,8 @@ SECTIONS = {
     "Verify on the device": [],
     "Signed models": ["release.pem", "release.pem.pub", "model/model.sig"],
 }
+PUBLISHING = "Publish a model from CI"
+PUBLISHED = ["release.pem.pub", "verify.md", "package/index.json", "store/index.json", "app/params_shard_0.bin"]
 TIME_LIMIT = 300
 
 
@@ -61,8 +67,8 @@ def check_results(folder):
     assert json.loads(page.split('id="report">')[1].split("</script>")[0]) == report
 
 
-def run_section(section, writes, mlc, folder):
-    environment = {**os.environ, "PATH": f"{mlc.parent}:{os.environ['PATH']}"}
+def run_section(section, writes, mlc, folder, **variables):
+    environment = {**os.environ, **variables, "PATH": f"{mlc.parent}:{os.environ['PATH']}"}
     for block in commands_of(section):
         begun = time.monotonic()
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=folder, env=environment, text=True,
@@ -75,8 +81,25 @@ def run_section(section, writes, mlc, folder):
         sys.exit(f"{section}: the commands did not write {', '.join(missing)}")
 
 
+def publish(mlc):
+    if not shutil.which("docker-registry"):
+        print(f"skipped: {PUBLISHING}: docker-registry is not installed")
+        return
+    with tempfile.TemporaryDirectory(prefix="mlc-readme-") as name:
+        folder = pathlib.Path(name)
+        shutil.copytree(KJV, folder / "checkpoint")
+        server = registry.Registry(folder / "registry")
+        try:
+            run_section(PUBLISHING, PUBLISHED, mlc, folder, REGISTRY=f"{server.host}/models")
+        finally:
+            server.stop()
+        made = {p.name: p.read_bytes() for p in (folder / "model").iterdir()}
+        assert made == {p.name: p.read_bytes() for p in (folder / "app").iterdir()}
+
+
 def main():
     mlc = pathlib.Path(sys.argv[1]).resolve()
+    publish(mlc)
     with tempfile.TemporaryDirectory(prefix="mlc-readme-") as name:
         folder = pathlib.Path(name)
         prepare(folder, mlc)
