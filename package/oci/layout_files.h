@@ -26,7 +26,8 @@ class LayoutFiles {
 };
 
 std::unique_ptr<LayoutFiles> open_layout_folder(const std::string& path);
-// "*.tar" and "*.tar.zst" alike, known by their first bytes (package/oci/tar_reader.h).
+// "*.tar" and "*.tar.zst" alike, known by their first bytes (package/oci/tar.h).
 std::unique_ptr<LayoutFiles> open_layout_tar(const std::string& path);
+std::unique_ptr<LayoutFiles> read_layout_tar(std::shared_ptr<const InputFile> file);
 
 }  // namespace mlc

@@ -195,7 +195,11 @@ bool looks_like_tar(const std::string& path) {
 }
 
 std::unique_ptr<LayoutFiles> open_layout_tar(const std::string& path) {
-  auto file = std::make_shared<const InputFile>(path);
+  return read_layout_tar(std::make_shared<const InputFile>(path));
+}
+
+std::unique_ptr<LayoutFiles> read_layout_tar(std::shared_ptr<const InputFile> file) {
+  const std::string path = file->path();
   std::string bytes = first_bytes(*file);
   if (is_zstd(bytes)) {
     file = std::make_shared<const InputFile>(expand_zstd(*file));
