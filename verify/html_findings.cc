@@ -72,6 +72,10 @@ std::string levels_rows(const VerifyReport& r) {
   auto row = [&](std::string_view name, const std::string& what) {
     text += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", name, what);
   };
+  if (r.package)
+    row("package", fmt::format("{}; {} blobs, {} hashed", html_text(r.package->digest),
+                               r.package->blobs, bytes_text(r.package->bytes)));
+  if (r.signature) row("signature", "holds for " + html_text(signature_text(r)));
   if (r.files)
     row("files",
         fmt::format("{} files, of which {} shards; {} hashed in {}", r.files->files,

@@ -24,6 +24,8 @@ std::string report_html(const VerifyReport& report);
 
 // "not right: 3 errors, 1 warning".
 std::string verdict_text(const VerifyReport& report);
+// "7 files, by the key 6a09..."; only of a report with a signature that holds.
+std::string signature_text(const VerifyReport& report);
 
 // What verify and diff can find at all: the rows of all levels. The JSON has the bounds too, with
 // their defaults.

@@ -93,6 +93,9 @@ std::string kernels_text(const KernelsResult& kernels) {
 
 std::string levels_table(const VerifyReport& r) {
   std::string text = "\n| level | |\n| --- | --- |\n";
+  if (r.package)
+    text += row("package", fmt::format("{}, {} blobs", r.package->digest, r.package->blobs));
+  if (r.signature) text += row("signature", signature_text(r));
   if (r.files)
     text += row("files", fmt::format("{} files, {}", r.files->files, bytes_text(r.files->bytes)));
   if (r.params)

@@ -37,13 +37,6 @@ std::string divergence_line(const Divergence& d) {
   return text;
 }
 
-std::string signature_text(const VerifyReport& r) {
-  std::string text = fmt::format("{} files, by ", r.signature->files);
-  text += r.signature->hint.empty() ? "a certificate" : "the key " + r.signature->hint;
-  if (r.signed_attestations > 0) text += fmt::format("; {} attestations", r.signed_attestations);
-  return text;
-}
-
 std::string numbers(const VerifyReport& r) {
   std::string text;
   if (r.package)
@@ -102,6 +95,14 @@ std::string count_text(std::size_t n, std::string_view thing) {
 }
 
 }  // namespace
+
+std::string signature_text(const VerifyReport& report) {
+  std::string text = fmt::format("{} files, by ", report.signature->files);
+  text += report.signature->hint.empty() ? "a certificate" : "the key " + report.signature->hint;
+  if (report.signed_attestations > 0)
+    text += fmt::format("; {} attestations", report.signed_attestations);
+  return text;
+}
 
 std::string verdict_text(const VerifyReport& report) {
   std::size_t errors = report.findings.count(Severity::kError);
