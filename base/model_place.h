@@ -8,6 +8,7 @@ enum class Fetch {
   kCheckpoint,  // config, tokenizer, and the weights in the one format that convert_weight prefers
   kConfig,      // config and tokenizer
   kAll,
+  kPackage,  // all; a package of a registry as LAYOUT:TAG, not unpacked
 };
 
 }  // namespace mlc

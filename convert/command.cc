@@ -106,7 +106,10 @@ ExitCode run(const Arguments& arguments, const CommandContext& context) {
 RunCommand setup(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   ConvertOptions& o = a->convert;
-  auto* config = app.add_option("CONFIG", o.config, "config.json of the checkpoint, or its folder")
+  auto* config = app.add_option("CONFIG", o.config,
+                                "config.json of the checkpoint, or its folder; "
+                                "HF://owner/name[@revision] too, of which "
+                                "only what is read is fetched")
                      ->required()
                      ->type_name("PATH");
   auto* quantization =
@@ -118,9 +121,9 @@ RunCommand setup(CLI::App& app) {
   app.add_option("--model-type", o.model_type, "architecture; auto: model_type of config.json")
       ->capture_default_str()
       ->type_name("NAME");
-  app.add_option(
-         "--source", o.source,
-         "checkpoint folder, .safetensors or .gguf file, or index; auto: the folder of config.json")
+  app.add_option("--source", o.source,
+                 "checkpoint folder, .safetensors or .gguf file, or index, HF://owner/name/FILE "
+                 "too; auto: the folder of config.json")
       ->capture_default_str()
       ->type_name("PATH");
   one_of(app.add_option("--source-format", o.source_format, "format of the checkpoint"),

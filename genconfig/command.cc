@@ -108,7 +108,8 @@ RunCommand setup(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   GenConfigOptions& o = a->generate;
   app.add_option("CONFIG", o.config,
-                 "config.json of the checkpoint, its folder, or the name of a preset")
+                 "config.json of the checkpoint, its folder, HF://owner/name[@revision], or the "
+                 "name of a preset")
       ->type_name("PATH");
   std::vector<std::string> names;
   for (const Quantization& one : quantizations())

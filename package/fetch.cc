@@ -90,7 +90,7 @@ void make_parent(const std::string& path) {
 }
 
 // Unpacked once for each manifest, into a folder that appears as a whole.
-std::string from_registry(const std::string& address, Reporter& reporter) {
+std::string from_registry(const std::string& address, Fetch what, Reporter& reporter) {
   const std::string home = cache_folder("MLC_HOME", "mlc");
   if (home.empty())
     fail(ExitCode::kUsage, "{}: there is no place for a cache: set HOME or MLC_HOME",
@@ -100,12 +100,14 @@ std::string from_registry(const std::string& address, Reporter& reporter) {
       fmt::format("{}/registry/{}/{}", home, reference.host, reference.repository);
   make_parent(store);
   TransferSummary pulled = pull(address, store, {}, reporter);
+  const std::string package = fmt::format("{}:{}", store, pulled.tag);
+  if (what == Fetch::kPackage) return package;
   const std::string folder = fmt::format("{}/models/sha256-{}", home, pulled.manifest.hex());
   std::error_code ignored;
   if (std::filesystem::exists(folder, ignored)) return folder;
   make_parent(folder);
   try {
-    unpack({.package = fmt::format("{}:{}", store, pulled.tag), .output = folder}, reporter);
+    unpack({.package = package, .output = folder}, reporter);
   } catch (const Error&) {
     // Another process may have been quicker.
     if (!std::filesystem::exists(folder, ignored)) throw;
@@ -118,7 +120,7 @@ std::string from_registry(const std::string& address, Reporter& reporter) {
 std::string local_folder(const std::string& model, Fetch what, Reporter& reporter,
                          const std::string& source_format) {
   if (is_hub_address(model)) return from_hub(model, what, reporter, source_format);
-  if (is_model_address(model)) return from_registry(model, reporter);
+  if (is_model_address(model)) return from_registry(model, what, reporter);
   return model;
 }
 

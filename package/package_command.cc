@@ -78,7 +78,8 @@ RunCommand setup(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   PackageOptions& o = a->package;
   auto* model = app.add_option("MODEL", o.model,
-                               "model folder that becomes a package; absent: an app bundle is made")
+                               "model folder that becomes a package, or its address, "
+                               "HF://owner/name; absent: an app bundle is made")
                     ->type_name("FOLDER");
   app.add_flag("--kernels-only", a->kernels_only,
                "pack the program's GPU kernels, as a bundle of their own; no MODEL is read")

@@ -171,7 +171,10 @@ ExitCode run(const Arguments& a, const CommandContext& context) {
 
 RunCommand setup(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  app.add_option("MODEL", a->model, "folder of the converted model, with mlc-chat-config.json")
+  app.add_option(
+         "MODEL", a->model,
+         "folder of the converted model, with mlc-chat-config.json; HF://owner/name[@revision] or "
+         "oci://HOST/REPOSITORY:TAG too, which are fetched once")
       ->type_name("FOLDER");
   app.add_option("--synthetic", a->synthetic,
                  "instead of a folder: random weights in the shapes of this preset (mlc gen_config "

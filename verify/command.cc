@@ -68,7 +68,7 @@ ExitCode run(Arguments& arguments, const CommandContext& context) {
   if (arguments.write_reference && is_model_address(options.model))
     fail(ExitCode::kUsage, "--write-reference: {} is not a folder to write to",
          printable(options.model, 1024));
-  options.model = context.local_folder(options.model, Fetch::kAll, "auto");
+  options.model = context.local_folder(options.model, Fetch::kPackage, "auto");
   options.source = context.local_folder(options.source, Fetch::kCheckpoint, options.source_format);
   arguments.files.json = context.json;
   check_report_files(arguments.files);

@@ -23,7 +23,9 @@ ExitCode run(const Arguments& arguments, const CommandContext& context) {
 
 RunCommand setup(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  app.add_option("A", a->options.a, "folder of a converted model, or a package")
+  app.add_option("A", a->options.a,
+                 "folder of a converted model, or a package; HF://owner/name or "
+                 "oci://HOST/REPOSITORY:TAG too")
       ->required()
       ->type_name("PATH");
   app.add_option("B", a->options.b, "the one to compare it with")->required()->type_name("PATH");
@@ -36,7 +38,7 @@ RunCommand setup(CLI::App& app) {
       ->type_name("N");
   return [a](const CommandContext& context) {
     for (std::string* folder : {&a->options.a, &a->options.b})
-      *folder = context.local_folder(*folder, Fetch::kAll, "auto");
+      *folder = context.local_folder(*folder, Fetch::kPackage, "auto");
     return run(*a, context);
   };
 }

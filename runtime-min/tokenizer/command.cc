@@ -96,7 +96,8 @@ ExitCode run(const Arguments& arguments, bool has_text, bool has_decode,
 RunCommand setup(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   app.add_option("MODEL", a->model,
-                 "model folder with tokenizer.json or tokenizer_model, or one of these files")
+                 "model folder with tokenizer.json or tokenizer_model, one of these files, "
+                 "HF://owner/name or oci://HOST/REPOSITORY:TAG")
       ->required()
       ->type_name("PATH");
   CLI::Option* text = app.add_option("--text", a->text, "the text; otherwise standard input");

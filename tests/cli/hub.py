@@ -591,11 +591,14 @@ def test_registry(t, package, files):
     home = t.fresh()
     address = f"oci://{registry.url[7:]}/team/model:v1"
     t.check("verify oci://", t.mlc_run("verify", address, "--level", "files", MLC_HOME=str(home / "mlc")), 0)
+
+    run = ["run", address, "--raw", "--device", "cpu", "--max-tokens", "4", "--prompt", "In the"]
+    t.check("run oci://", t.mlc_run(*run, MLC_HOME=str(home / "mlc")), 0)
     unpacked = list((home / "mlc/models").iterdir())
     t.note("oci:// is unpacked once", [n for n in files if (unpacked[0] / n).read_bytes() != files[n]] + unpacked[1:])
     registry.requests.clear()
-    t.check("run oci://", t.mlc_run("run", address, "--raw", "--device", "cpu", "--max-tokens", "4", "--prompt", "In the",
-                                    MLC_HOME=str(home / "mlc")), 0, more=[p for p, _ in registry.requests if "/blobs/" in p])
+    t.check("run oci:// again", t.mlc_run(*run, MLC_HOME=str(home / "mlc")), 0, more=[p for p, _ in registry.requests if "/blobs/" in p])
+    t.check("diff oci://", t.mlc_run("diff", address, str(package), MLC_HOME=str(home / "mlc")), 0)
     t.check("oci:// that is not there", t.mlc_run("verify", address + "x", MLC_HOME=str(home / "mlc")), 5)
 
 
