@@ -36,13 +36,15 @@ int open_beneath_fd(int root, const std::string& name, int flags) {
   open_how how{};
   how.flags = static_cast<decltype(how.flags)>(flags);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  for (;;) {
+  for (int tries = 0;; tries++) {
     long fd = ::syscall(SYS_openat2, root, name.c_str(), &how, sizeof how);
     if (fd >= 0) return static_cast<int>(fd);
-    // EAGAIN: something was renamed meanwhile and the kernel can't be sure.
-    if (errno == EINTR || errno == EAGAIN) continue;
+    if (errno == EINTR) continue;
+    // Something was renamed meanwhile and the kernel can't be sure.
+    if (errno == EAGAIN && tries < 1000) continue;
     // Kernels before 5.6, and sandboxes that know no openat2.
-    if (errno == ENOSYS || errno == EPERM) return by_components(root, name, flags);
+    if (errno == EAGAIN || errno == ENOSYS || errno == EPERM)
+      return by_components(root, name, flags);
     return -1;
   }
 }

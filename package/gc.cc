@@ -48,6 +48,10 @@ bool is_folder(const fs::path& path) {
   return status && S_ISDIR(status->st_mode);
 }
 
+bool is_blob_name(const std::string& name) {
+  return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 // Of all files below, links not followed.
 std::uint64_t bytes_below(const fs::path& path) {
   std::optional<struct stat> status = status_of(path);
@@ -75,7 +79,8 @@ class Collector {
     fs::path name = folder.filename();
     fs::path parent = folder.has_parent_path() ? folder.parent_path() : fs::path(".");
     for (const fs::path& sibling : children_of(parent))
-      if (sibling.filename().string().starts_with(name.string() + ".tmp-")) temporary(sibling);
+      if (!name.empty() && sibling.filename().string().starts_with(name.string() + ".tmp-"))
+        temporary(sibling);
     if (is_folder(folder)) walk(folder, kDepth);
   }
 
@@ -149,8 +154,10 @@ class Collector {
     }
     fs::path sha256 = folder / "blobs" / "sha256";
     if (!is_folder(sha256)) return;
-    for (const fs::path& blob : children_of(sha256))
-      if (named.count(blob.filename().string()) == 0) remove(blob, "blob that nothing names");
+    for (const fs::path& blob : children_of(sha256)) {
+      std::string name = blob.filename().string();
+      if (is_blob_name(name) && named.count(name) == 0) remove(blob, "blob that nothing names");
+    }
     // A writer that was killed before its first tag.
     if (!fs::exists(folder / "index.json") && !options_.dry_run) {
       std::error_code ignored;
