@@ -286,6 +286,24 @@ def plain(test, registry, root, digest):
         print("skipped: umoci is not installed")
 
 
+def whole_way(test, registry, root):
+    """The demo model: converted, packaged, pushed from a folder and from a tar, pulled into an empty store, unpacked."""
+    checkpoint = pathlib.Path(__file__).resolve().parent.parent / "data" / "kjv-llama"
+    common = [checkpoint, "--quantization", "q4f16_1", "-o", "kjv", "--quiet"]
+    test.run("convert", ["convert_weight", *common])
+    test.run("config", ["gen_config", *common, "--conv-template", "LM"])
+    for package in ("kjv-package", "kjv.tar"):
+        name = package.replace(".", "-")
+        test.run(f"{name}: package", ["package", "kjv", "-o", package])
+        done = test.run(f"{name}: push", ["push", package, f"{registry.host}/mlc/{name}", "--json"])
+        pulled = test.run(f"{name}: pull", ["pull", f"{registry.host}/mlc/{name}:{done.get('tag')}", "-o", f"{name}-store", "--json"])
+        test.same(f"{name}: same digest", pulled.get("manifest"), done.get("manifest"))
+        test.run(f"{name}: unpack", ["unpack", f"{name}-store", "-o", f"{name}-model"])
+        files = [{p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+                 for folder in (root / "kjv", root / f"{name}-model")]
+        test.same(f"{name}: byte for byte the same folder", files[0] == files[1] and len(files[0]) > 3, True)
+
+
 def refused_pushes(test, registry, root):
     broken = root / "broken"
     shutil.copytree(root / "pkg", broken)
@@ -465,6 +483,7 @@ def main():
     try:
         digest, _ = make_models(root)
         plain(test, registry, root, digest)
+        whole_way(test, registry, root)
         refused_pushes(test, registry, root)
         interrupted(test, registry, root)
         signed(test, registry, root)
