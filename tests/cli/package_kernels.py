@@ -159,6 +159,18 @@ def on_vulkan(folder, model):
           any("kernel combine" in f["where"] and "variant vk11-" in f["where"] for f in found),
           str(report["findings"])[:600])
 
+    denied = copied(folder, "denied")
+    package = Package(denied)
+    device = next(d for d in json.loads(mlc("devices", "--json", "--no-bandwidth").stdout)["devices"]
+                  if d["backend"] == "vulkan")
+    for variant in package.config["variants"]:
+        if variant["id"] not in ("vk11-base", "cl12-base"):
+            variant["deny"] = [{"vendorID": device["profile"]["vendorID"], "reason": "sums are wrong"}]
+    package.save()
+    report, _ = verify(model, denied, "vulkan", 0)
+    check("KN-10 a driver on deny lists gets the baseline, which is right too",
+          report["kernels"]["bundle"].endswith("variant vk11-base"), str(report["kernels"]["bundle"]))
+
     lacks = copied(folder, "next")
     package = Package(lacks)
     for variant in package.config["variants"]:
