@@ -46,7 +46,8 @@ Descriptor add_kernel_bundle(LayoutWriter& layout, const std::string& version);
 Descriptor add_kernel_bundle(LayoutWriter& layout, const std::string& version,
                              const KernelModules& modules);
 // Copies a bundle from another layout (checked the same way).
-Descriptor copy_kernel_bundle(LayoutWriter& layout, const Layout& from, const Descriptor& manifest);
+Descriptor copy_kernel_bundle(LayoutWriter& layout, const Layout& from,
+                              const Descriptor& descriptor);
 
 // The modules of the variant chosen for a device, read and checked, for DeviceOptions::kernels.
 std::shared_ptr<const KernelModules> load_kernel_modules(const Layout& layout,

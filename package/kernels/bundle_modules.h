@@ -17,7 +17,7 @@ bool is_kernel_bundle(const Manifest& manifest);
 
 // Reads and checks the config; every file has to be a layer of the manifest.
 std::shared_ptr<const KernelBundle> read_kernel_bundle(const Layout& layout,
-                                                       const Descriptor& manifest);
+                                                       const Descriptor& descriptor);
 
 // The bytes of a file of the bundle, of its digest.
 std::string read_module(const Layout& layout, const KernelVariant& variant, const KernelFile& file);

@@ -124,7 +124,7 @@ class Parser {
   void features(const Json& value) {
     for (const auto& [structure, members] : value.members(at("features")))
       for (const auto& [name, wanted] : members.members(at("features." + structure))) {
-        const std::string full = structure + "." + name;
+        const std::string full = fmt::format("{}.{}", structure, name);
         // Whatever else stands there than `true` is a language that this program doesn't know.
         if (wanted.is_bool() && wanted.as_bool(full))
           add({.kind = Kind::kFeature, .name = full});
@@ -143,7 +143,7 @@ class Parser {
       if ((op == ">=" || op == "<=" || op == "==") && is_value(value))
         add({.kind = kind, .name = name, .op = op, .value = value});
       else
-        unknown(full + " " + op);
+        unknown(fmt::format("{} {}", full, op));
     }
   }
 
