@@ -101,8 +101,10 @@ RunCommand setup(CLI::App& app) {
                  "certificates in PEM that are trusted instead; the signer's has to lead to one")
       ->allow_extra_args(false)
       ->type_name("FILE");
-  app.add_option("--signature", options.signature_file,
-                 "the folder's signature, where it is not MODEL/model.sig")
+  app.add_option(
+         "--signature", options.signature_file,
+         "the folder's signature, where it is not MODEL/model.sig; or the package that it was "
+         "unpacked from")
       ->type_name("FILE");
   app.add_flag("--ignore-unsigned-files", options.signature.allow_unsigned_files,
                "accept files of which the signature says nothing");

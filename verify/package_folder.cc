@@ -1,8 +1,5 @@
 #include "verify/package_folder.h"
 
-#include <array>
-#include <atomic>
-#include <cstring>
 #include <filesystem>
 
 #include <unistd.h>
@@ -11,6 +8,7 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "package/sign/referrer.h"
+#include "package/temporary_name.h"
 
 namespace mlc {
 namespace {
@@ -19,8 +17,7 @@ namespace fs = std::filesystem;
 
 // Empty: nothing can be made there.
 std::string make_folder(const fs::path& beside) {
-  static std::atomic<unsigned> counter{0};
-  std::string path = fmt::format("{}.tmp-{}-{}", beside.string(), getpid(), counter++);
+  std::string path = temporary_name(beside.string());
   std::error_code error;
   return fs::create_directory(path, error) && !error ? path : std::string();
 }

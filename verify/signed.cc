@@ -75,7 +75,9 @@ std::string check_signed_folder(const VerifyOptions& options, VerifyReport& repo
   fs::path inside = fs::path(options.model) / kSignatureFile;
   std::string path = options.signature_file.empty() ? inside.string() : options.signature_file;
   std::error_code error;
-  bool there = fs::exists(fs::symlink_status(path, error));
+  LayoutPlace place = parse_layout_place(path);
+  bool packaged = !options.signature_file.empty() && is_layout(place.path);
+  bool there = packaged || fs::exists(fs::symlink_status(path, error));
   Findings& findings = report.findings;
   if (!policy.wanted()) {
     if (there) findings.add(rule_of(SignatureRule::kNotChecked), std::string(kSignatureFile));
@@ -87,7 +89,9 @@ std::string check_signed_folder(const VerifyOptions& options, VerifyReport& repo
   }
   CheckedSignature expected;
   try {
-    expected = check_signature(read_file(path, kMaxBundle), printable(path, 1000), policy);
+    expected = packaged
+                   ? check_signature_of(place, policy)
+                   : check_signature(read_file(path, kMaxBundle), printable(path, 1000), policy);
   } catch (const Error& failed) {
     if (failed.code() != ExitCode::kVerify) throw;
     findings.add(rule_of(SignatureRule::kInvalid), fs::path(path).filename().string(),

@@ -1,4 +1,8 @@
 // Signatures and attestations of a package.
+#include <algorithm>
+#include <iterator>
+#include <optional>
+
 #include "base/error.h"
 #include "base/json.h"
 #include "package/sign/dsse.h"
@@ -23,6 +27,42 @@ bool speaks_of(std::string_view statement, const Digest& manifest) {
   return false;
 }
 
+std::string name_of_attached(const Attached& attached) { return attached.manifest.digest.text(); }
+
+// Moves those out that are signatures of the files. Without any, model.sig of the folder is one,
+// which was signed before it was packed.
+std::vector<Attached> take_signatures(std::vector<Attached>& attached, const Layout& layout,
+                                      const Manifest& manifest) {
+  auto others = std::stable_partition(attached.begin(), attached.end(), [](const Attached& one) {
+    return !one.bundle || one.predicate_type != kSignaturePredicate;
+  });
+  std::vector<Attached> signatures(std::make_move_iterator(others),
+                                   std::make_move_iterator(attached.end()));
+  attached.erase(others, attached.end());
+  if (!signatures.empty()) return signatures;
+  for (const Descriptor& layer : manifest.layers) {
+    auto name = layer.annotations.find(std::string(kFilePath));
+    if (name != layer.annotations.end() && name->second == kSignatureFile)
+      signatures.push_back({layer, true, layout.read(layer, kMaxBundle), {}});
+  }
+  return signatures;
+}
+
+// One that holds is enough: a model may be signed by several. Else what is wrong with the first
+// that could be read.
+CheckedSignature first_that_holds(const std::vector<Attached>& signatures,
+                                  const SignaturePolicy& policy) {
+  std::optional<Error> failed;
+  for (const Attached& signature : signatures) {
+    try {
+      return check_signature(signature.text, name_of_attached(signature), policy);
+    } catch (const Error& error) {
+      if (!failed || failed->code() != ExitCode::kVerify) failed = error;
+    }
+  }
+  throw *failed;
+}
+
 class PackageSignatures {
  public:
   PackageSignatures(const VerifyOptions& options, const Layout& layout, const Descriptor& model,
@@ -35,14 +75,8 @@ class PackageSignatures {
         findings_(report.findings) {}
 
   std::string run() {
-    for (Attached& attached : attached_statements(layout_, model_.digest)) {
-      if (attached.predicate_type == kSignaturePredicate && attached.bundle)
-        signatures_.push_back(std::move(attached));
-      else
-        attestations_.push_back(std::move(attached));
-    }
-    // Signed before it was packed.
-    if (signatures_.empty()) add_signature_file();
+    attestations_ = attached_statements(layout_, model_.digest);
+    signatures_ = take_signatures(attestations_, layout_, manifest_);
     std::string reason = policy_.wanted() ? check_signatures() : std::string();
     if (!policy_.wanted() && !signatures_.empty())
       findings_.add(rule_of(SignatureRule::kNotChecked), "package");
@@ -52,38 +86,18 @@ class PackageSignatures {
   }
 
  private:
-  static std::string name_of_attached(const Attached& attached) {
-    return attached.manifest.digest.text();
-  }
-
-  void add_signature_file() {
-    for (const Descriptor& layer : manifest_.layers) {
-      auto name = layer.annotations.find(std::string(kFilePath));
-      if (name != layer.annotations.end() && name->second == kSignatureFile)
-        signatures_.push_back({layer, true, layout_.read(layer, kMaxBundle), {}});
-    }
-  }
-
   std::string check_signatures() {
     if (signatures_.empty()) {
       findings_.add(rule_of(SignatureRule::kNone), "package");
       return "the package is not signed";
     }
-    // One that holds is enough: a model may be signed by several.
-    std::optional<Error> failed;
-    for (const Attached& signature : signatures_) {
-      try {
-        CheckedSignature expected =
-            check_signature(signature.text, name_of_attached(signature), policy_);
-        return compare(expected);
-      } catch (const Error& error) {
-        bool worse = failed && failed->code() == ExitCode::kVerify;
-        if (!worse) failed = error;
-      }
+    try {
+      return compare(first_that_holds(signatures_, policy_));
+    } catch (const Error& failed) {
+      if (failed.code() != ExitCode::kVerify) throw;
+      findings_.add(rule_of(SignatureRule::kInvalid), "package", failed.what());
+      return "the signature does not hold";
     }
-    if (failed->code() != ExitCode::kVerify) throw *failed;
-    findings_.add(rule_of(SignatureRule::kInvalid), "package", failed->what());
-    return "the signature does not hold";
   }
 
   std::string compare(const CheckedSignature& expected) {
@@ -126,6 +140,16 @@ class PackageSignatures {
 };
 
 }  // namespace
+
+CheckedSignature check_signature_of(const LayoutPlace& place, const SignaturePolicy& policy) {
+  Layout layout(place.path);
+  Descriptor model = layout.find(place.tag);
+  std::vector<Attached> attached = attached_statements(layout, model.digest);
+  std::vector<Attached> signatures = take_signatures(attached, layout, layout.manifest(model));
+  if (signatures.empty())
+    fail(ExitCode::kVerify, "{}: the package is not signed", printable(place.path, 1000));
+  return first_that_holds(signatures, policy);
+}
 
 std::string check_signed_package(const VerifyOptions& options, const Layout& layout,
                                  const Descriptor& model, VerifyReport& report) {

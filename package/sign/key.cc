@@ -1,6 +1,7 @@
 #include "package/sign/key.h"
 
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -20,6 +21,7 @@
 #include "base/file.h"
 #include "package/digest.h"
 #include "package/sign/ecdsa.h"
+#include "package/temporary_name.h"
 
 namespace mlc {
 namespace {
@@ -115,9 +117,11 @@ int give_password(char* buffer, int size, int, void* context) {
   return static_cast<int>(length);
 }
 
-void write_private(const std::string& path, std::string_view text) {
+// A new file for this user only, whole or not at all.
+void write_private(const std::string& to, std::string_view text) {
+  std::string path = temporary_name(to);
   int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) io_error(path, "create", errno);
+  if (fd < 0) io_error(to, "create", errno);
   std::size_t done = 0;
   int error = 0;
   while (done < text.size() && error == 0) {
@@ -127,9 +131,11 @@ void write_private(const std::string& path, std::string_view text) {
   }
   if (error == 0 && fsync(fd) != 0) error = errno;
   if (close(fd) != 0 && error == 0) error = errno;
+  if (error == 0 && renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0)
+    error = errno;
   if (error == 0) return;
   unlink(path.c_str());
-  io_error(path, "write", error);
+  io_error(to, "write", error);
 }
 
 }  // namespace

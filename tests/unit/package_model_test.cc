@@ -298,9 +298,8 @@ TEST_F(UnpackTest, OC01NamesThatLeadOut) {
     EXPECT_THAT(with_names({"good", name}), refused(3, "can't be used")) << name;
   EXPECT_THAT(with_names({"a"}, [](Manifest& m) { m.layers[0].annotations.clear(); }),
               refused(3, "layers[0]: has no annotation"));
-  EXPECT_THAT(
-      with_names({"a"}, [](Manifest& m) { m.layers[0].annotations.emplace(kTitle, "b"); }),
-      refused(3, "name different files, 'a' and 'b'"));
+  EXPECT_THAT(with_names({"a"}, [](Manifest& m) { m.layers[0].annotations.emplace(kTitle, "b"); }),
+              refused(3, "name different files, 'a' and 'b'"));
 }
 
 TEST_F(UnpackTest, OC02NamesThatCollide) {

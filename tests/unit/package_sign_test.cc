@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/ecdsa.h>
+#include <sys/prctl.h>
 
 #include "base/base64.h"
 #include "base/error.h"
@@ -169,6 +170,18 @@ TEST(SignKey, EncryptedKeysNeedTheirPassword) {
   setenv("MLC_SIGN_KEY_PASSWORD", password.c_str(), 1);
   EXPECT_EQ(PrivateKey::parse(pem, "k").public_key().pem(), pair.public_pem);
   unsetenv("MLC_SIGN_KEY_PASSWORD");
+}
+
+TEST(SignKey, NoCoreFileWhileOneIsThere) {
+  KeyPair pair = test::ec_key("P-256");
+  int before = prctl(PR_GET_DUMPABLE);
+  {
+    PrivateKey first = PrivateKey::parse(pair.private_pem, "k");
+    EXPECT_EQ(prctl(PR_GET_DUMPABLE), 0);
+    { PrivateKey second = PrivateKey::parse(pair.private_pem, "k"); }
+    EXPECT_EQ(prctl(PR_GET_DUMPABLE), 0);
+  }
+  EXPECT_EQ(prctl(PR_GET_DUMPABLE), before);
 }
 
 TEST(SignKey, NewKeysAreWrittenOnce) {

@@ -343,6 +343,29 @@ TEST_F(SignedModel, SignatureOfTheFolderServesItsPackage) {
   EXPECT_EQ(verify(tar), "");
 }
 
+TEST_F(SignedModel, SignatureOfAPackageServesWhatWasUnpacked) {
+  std::string package = make_package("pkg");
+  auto check = [&](const std::string& from) {
+    VerifyOptions options;
+    options.model = model();
+    options.levels = {};
+    options.signature.public_key = key_ + ".pub";
+    options.signature_file = from;
+    report_ = std::make_unique<VerifyReport>();
+    run_verify(options, *report_, reporter_);
+    return report_->findings.count(Severity::kError);
+  };
+  EXPECT_EQ(check(package), 0u);
+  ASSERT_TRUE(report_->signature);
+  EXPECT_EQ(report_->signature->files, 5u);
+  folder_.write("m/README.md", "Other text.");
+  EXPECT_EQ(check(package + ":m-1.0.0"), 1u);
+  EXPECT_TRUE(has("S03"));
+  pack(folder_.path("unsigned"));
+  EXPECT_EQ(check(folder_.path("unsigned")), 1u);
+  EXPECT_TRUE(has("S02"));
+}
+
 TEST_F(SignedModel, NothingStaysBesideAPackage) {
   std::string package = make_package("pkg");
   VerifyOptions options;
