@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <sys/stat.h>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/parallel.h"
@@ -10,6 +12,7 @@
 #include "base/utf8.h"
 #include "package/sign/key.h"
 #include "package/sign/statement.h"
+#include "package/temporary_name.h"
 
 namespace mlc {
 namespace {
@@ -100,6 +103,16 @@ Digest hash_file(const std::string& path, Reporter& reporter) {
   return Digest(hash.finish());
 }
 
+// "model.sig.tmp-PID-NUMBER", which is deleted when that process is gone.
+bool remove_leftover(const std::string& folder, const std::string& name) {
+  if (!name.starts_with(std::string(kSignatureFile) + ".tmp-") || !is_temporary_name(name))
+    return false;
+  std::string path = (fs::path(folder) / name).string();
+  struct stat status {};
+  if (lstat(path.c_str(), &status) == 0 && !temporary_is_alive(name, status)) remove_file(path);
+  return true;
+}
+
 }  // namespace
 
 FolderListing list_signed_folder(const std::string& folder) {
@@ -133,8 +146,10 @@ std::size_t sign_folder(const std::string& folder, const std::string& key_path, 
   if (!listing.refused.empty())
     bad_input("{}/{}: {}; it can't be signed", printable(folder, 1000),
               printable(listing.refused.front().first), listing.refused.front().second);
-  // A signature can't name itself.
-  std::erase_if(listing.files, [](const auto& file) { return file.name == kSignatureFile; });
+  // A signature can't name itself, nor what a killed run left of one.
+  std::erase_if(listing.files, [&](const auto& file) {
+    return file.name == kSignatureFile || remove_leftover(folder, file.name);
+  });
   if (listing.files.empty())
     bad_input("{}: the folder has no files to sign", printable(folder, 1000));
   PrivateKey key = PrivateKey::read(key_path, reporter);

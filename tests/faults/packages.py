@@ -41,6 +41,12 @@ class Models:
         self.files = tree(self.folder)
         self.key = setting.work / "key.pem"
         self.do("sign", "--new-key", self.key)
+        # out, as a folder that is signed in the tests is called
+        signed = setting.work / "signed" / "out"
+        shutil.copytree(self.folder, signed)
+        self.do("sign", "--new-key", setting.work / "old.pem")
+        self.do("sign", signed, "--key", setting.work / "old.pem")
+        self.old_signature = signed / "model.sig"
 
     def do(self, *arguments):
         done = run([self.mlc, *arguments, "--quiet"])
@@ -118,6 +124,27 @@ class Unpack(Writer):
         return None if tree(out) in (None, self.models.files) else f"half a folder: {sorted(tree(out))}"
 
 
+class Sign(Writer):
+    """A folder that is signed anew; the old signature is of another key."""
+
+    name = "sign"
+
+    def prepare(self):
+        out = self.setting.folder() / "out"
+        out.parent.mkdir(parents=True)
+        shutil.copytree(self.models.folder, out)
+        if self.beside:
+            shutil.copyfile(self.models.old_signature, out / "model.sig")
+        return out
+
+    def command(self, out):
+        return [self.models.mlc, "sign", out, "--key", self.models.key, "--quiet", *self.one_thread()]
+
+    def is_whole(self, out):
+        left = {n: d for n, d in tree(out).items() if ".tmp-" not in n}
+        return None if left in (self.before, self.after) else f"neither as it was nor signed: {sorted(left)}"
+
+
 class Pull(Package):
     name = "pull"
 
@@ -173,6 +200,8 @@ def refused_once(writer, call, error, from_then_on):
             problems.append(f"says that all is well, and leaves {sorted(left or [])}")
     elif done.code != 4:
         problems.append(str(done))
+    elif isinstance(writer, Sign) and left == writer.after and "sync folder" in done.stderr:
+        pass  # complete, but perhaps not after a power failure
     elif call.name != "write" and left != writer.before and not (from_then_on and cleaning):
         problems.append(f"{done} leaves {sorted(left or [])}")
     # With every write refused, nothing can be said.
@@ -190,6 +219,8 @@ def writers_of(setting, models, host):
     yield Package(setting, models)
     yield Package(setting, models, beside=True)
     yield Unpack(setting, models)
+    yield Sign(setting, models)
+    yield Sign(setting, models, beside=True)
     if host:
         yield Pull(setting, models, host)
         yield Pull(setting, models, host, beside=True)
@@ -221,7 +252,7 @@ def packages_killed(setting, pool):
         if host:
             pushes, more = pushes_killed(setting, models, host)
             problems += more
-    return f"{len(jobs)} kill points of package, unpack and pull, {pushes} of push", problems
+    return f"{len(jobs)} kill points of package, unpack, sign and pull, {pushes} of push", problems
 
 
 def packages_refused(setting, pool):
@@ -234,7 +265,7 @@ def packages_refused(setting, pool):
                 for error, from_then_on in (("ENOSPC", False), ("EIO", False), ("ENOSPC", True)):
                     jobs.append(pool.submit(refused_once, writer, call, error, from_then_on))
         problems = [p for j in jobs for p in j.result()]
-    return f"{len(jobs)} fault points of package, unpack and pull (ENOSPC, EIO, and ENOSPC from then on)", problems
+    return f"{len(jobs)} fault points of package, unpack, sign and pull (ENOSPC, EIO, and ENOSPC from then on)", problems
 
 
 def stopped_once(writer, call, name, code):
