@@ -66,7 +66,7 @@ class Deliverer {
           fmt::format("hf upload {} {} .", shell_word(delivery.destination), shell_word(folder));
       return;
     }
-    publish(delivery, result);
+    publish(delivery, source, result);
   }
 
  private:
@@ -133,7 +133,7 @@ class Deliverer {
          first.rule->id, first.rule->what, printable(first.where));
   }
 
-  void publish(const Delivery& delivery, DeliveryResult& result) {
+  void publish(const Delivery& delivery, const std::string& source, DeliveryResult& result) {
     const std::string reference = reference_of(options_, delivery);
     PackageOptions package{.model = result.folder,
                            .output = options_.output + "/packages",
@@ -141,7 +141,8 @@ class Deliverer {
                            .version = options_.version,
                            .tag = delivery.model_id + "-" + delivery.quantization,
                            .kernels = options_.kernels,
-                           .sign_key = options_.sign_key};
+                           .sign_key = options_.sign_key,
+                           .source = source};
     package.overwrite = true;  // the tag of what was delivered before
     package.threads = options_.threads;
     PackageSummary made = package_model(package, reporter_);

@@ -49,6 +49,7 @@ class Reader {
     config_.device = find_app_device(device);
     if (config_.device == nullptr) {
       std::vector<std::string_view> names;
+      names.reserve(kDevices.size());
       for (const AppDevice& one : kDevices)
         names.push_back(one.name);
       bad_input("{}: found \"{}\", expected one of {}", where("device"), printable(device),

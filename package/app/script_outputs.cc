@@ -75,7 +75,7 @@ std::string take_apple_libraries(StagedFolder& staged, const AppDevice& device,
           "{}/{}: the app's library of models is made here, and can't be one of the libraries "
           "that are taken over; remove it",
           folder, name);
-    staged.copy_file(folder + "/" + name, "lib/" + name);
+    staged.copy_file(fmt::format("{}/{}", folder, name), "lib/" + name);
     staged.add_unit("lib/" + name);
   }
   return names.empty() ? command : "";

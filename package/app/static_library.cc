@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kMagic = "!<arch>\n";
 constexpr std::size_t kHeader = 60;
+constexpr std::string_view kIndex = "__.SYMDEF";
 // Names of up to 15 bytes and "/" fit in a header.
 constexpr std::size_t kShortName = 15;
 
@@ -83,12 +84,12 @@ std::string write_gnu(std::span<const LibraryMember> members) {
 
 // "#1/20" in the header, then the name in 20 bytes: as many as bring the bytes behind it to a
 // multiple of 8.
-std::size_t bsd_name_size(std::uint64_t member_at, const std::string& name) {
+std::size_t bsd_name_size(std::uint64_t member_at, std::string_view name) {
   std::uint64_t start = member_at + kHeader;
   return padded(start + name.size() + 1, 8) - start;
 }
 
-void append_bsd(std::string& out, const std::string& name, std::string_view bytes) {
+void append_bsd(std::string& out, std::string_view name, std::string_view bytes) {
   std::size_t name_size = bsd_name_size(out.size(), name);
   std::size_t size = padded(bytes.size(), 8);
   out += header(fmt::format("#1/{}", name_size), name_size + size);
@@ -99,7 +100,6 @@ void append_bsd(std::string& out, const std::string& name, std::string_view byte
 }
 
 std::string write_bsd(std::span<const LibraryMember> members) {
-  const std::string kIndex = "__.SYMDEF";
   std::string symbol_names;
   std::size_t symbols = 0;
   for (const LibraryMember& member : members) {
