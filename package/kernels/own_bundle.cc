@@ -175,16 +175,16 @@ Descriptor add_kernel_bundle(LayoutWriter& layout, const std::string& version) {
 }
 
 Descriptor add_kernel_bundle(LayoutWriter& layout, const std::string& version,
-                             const KernelModules& kernels) {
+                             const KernelModules& modules) {
   if (!is_semantic_version(version))
     fail(ExitCode::kUsage, "\"{}\" is no semantic version, expected such as 1.4.0",
          printable(version));
-  const std::vector<OwnModule> modules = modules_of(kernels);
-  const std::string config = canonical_json(config_of(modules, version));
+  const std::vector<OwnModule> all = modules_of(modules);
+  const std::string config = canonical_json(config_of(all, version));
   const auto bundle = parse_kernel_bundle(config, std::string(kName));
   check_abi(*bundle);
   std::map<std::pair<std::string_view, std::string_view>, const OwnModule*> by_name;
-  for (const OwnModule& module : modules)
+  for (const OwnModule& module : all)
     by_name[{module.api, module.name}] = &module;
   Manifest manifest;
   manifest.artifact_type = kKernelsArtifact;
