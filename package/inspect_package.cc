@@ -23,6 +23,7 @@ std::string kind_of(const Manifest& manifest) {
     return "model";
   if (is_kernel_bundle(manifest)) return "kernels";
   if (manifest.artifact_type == kBundleType) return "signature or attestation";
+  if (manifest.artifact_type == "application/vnd.in-toto+json") return "attestation";
   return manifest.artifact_type.empty() ? manifest.config.media_type : manifest.artifact_type;
 }
 
