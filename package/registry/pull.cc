@@ -11,7 +11,8 @@
 namespace mlc {
 namespace {
 
-constexpr std::uint64_t kMaxReferrerBlob = std::uint64_t{16} << 20;
+// Signatures and attestations are read before anything is written; all of them together.
+constexpr std::uint64_t kMaxReferrers = std::uint64_t{32} << 20;
 // Pulls of the same model by others take as long as they take.
 constexpr unsigned kWaitSeconds = 24 * 3600;
 
@@ -73,6 +74,7 @@ class Pull {
   std::vector<FetchedManifest> referrers_;
   std::map<Digest, Descriptor> blobs_;   // of the model and its referrers
   std::map<Digest, std::string> small_;  // of referrers, read already
+  std::uint64_t small_bytes_ = 0;
   TransferSummary summary_;
 };
 
@@ -128,7 +130,11 @@ void Pull::fetch_referrers() {
     }
     check_blobs(referrer);
     auto read = [&](const Descriptor& blob) {
-      small_.emplace(blob.digest, client_.read_blob(blob, kMaxReferrerBlob));
+      if (small_.contains(blob.digest)) return;
+      if (blob.size > kMaxReferrers - small_bytes_)
+        bad_input("{}: what refers to it has more than {} bytes", reference_.text(), kMaxReferrers);
+      small_bytes_ += blob.size;
+      small_.emplace(blob.digest, client_.read_blob(blob, kMaxReferrers));
     };
     read(referrer.manifest.config);
     for (const Descriptor& layer : referrer.manifest.layers)

@@ -347,6 +347,29 @@ def manifests(test, server):
     row("OC-09 urls are not asked", layer(urls=["http://169.254.169.254/x"], digest="sha256:" + hexa, size=5), 5, ["404"])
 
 
+def referrers(test, server):
+    """Lists of what refers to a model that would fill the memory, or name what does not refer to it."""
+    layout, digest = model(9, (2000,))
+    subject = {"mediaType": oci_layout.MANIFEST, "digest": digest, "size": len(layout.blobs[digest])}
+    entry = layout.manifest(oci_layout.BUNDLE, layout.blob(oci_layout.EMPTY, b"{}"),
+                            [{"mediaType": oci_layout.BUNDLE, "digest": "sha256:" + "ab" * 32, "size": 33 << 20}], subject=subject)
+    stranger = layout.manifest(oci_layout.BUNDLE, layout.blob(oci_layout.EMPTY, b"{}"), [layout.blob(oci_layout.BUNDLE, b"x")])
+    server.put("many", layout, "v1", digest)
+
+    def listed(*entries):
+        index = layout.blob(oci_layout.INDEX, oci_layout.canonical(
+            {"schemaVersion": 2, "mediaType": oci_layout.INDEX, "manifests": list(entries)}))
+        server.tags["many", "sha256-" + digest.partition(":")[2]] = index["digest"]
+
+    pull = ["pull", f"{server.host}/many:v1", "-o", "many"]
+    listed(entry)
+    test.run("a referrer of 33 MiB", pull, 3, ["what refers to it has more than"])
+    listed(*({**entry, "digest": f"sha256:{i:064x}"} for i in range(300)))
+    test.run("300 referrers", pull, 3, ["more than 256 manifests refer"])
+    listed(stranger)
+    test.run("a referrer of something else", pull, 0, ["is listed as referring to this model, and does not"])
+
+
 def logins(test, server, other):
     """NW-09, NW-10 and who sees a password."""
     layout, digest = model(3, (2000,))
@@ -521,6 +544,7 @@ def main():
         resets(test, server)
         rows(test, server, other)
         manifests(test, server)
+        referrers(test, server)
         logins(test, server, other)
         uploads(test, server)
         certificates(test, root)
