@@ -318,15 +318,16 @@ def test_attestations(place, model, key):
 
 
 def test_stopped(package):
-    """Ctrl-C leaves nothing beside the package."""
+    """A run that is stopped leaves nothing beside the package."""
     process = subprocess.Popen([str(MLC), "verify", str(package), "--level", "model", "--quiet"],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     for _ in range(200):
         if any(".tmp-" in p.name for p in package.parent.iterdir()):
             break
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) in (130, 0)
+    process.send_signal(signal.SIGTERM)
+    # Before the program could take the signal itself, or after its end, too.
+    assert process.wait(120) in (143, -signal.SIGTERM, 0)
     left = [p.name for p in package.parent.iterdir() if ".tmp-" in p.name]
     assert left == [], left
     print("ok      stopped")
