@@ -23,6 +23,7 @@ class Digest {
 
   const std::string& hex() const { return hex_; }
   std::string text() const { return "sha256:" + hex_; }
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 sees a 0 in it
   auto operator<=>(const Digest&) const = default;
 
  private:
