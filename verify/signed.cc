@@ -77,6 +77,13 @@ std::string check_signed_folder(const VerifyOptions& options, VerifyReport& repo
   std::error_code error;
   LayoutPlace place = parse_layout_place(path);
   bool packaged = !options.signature_file.empty() && is_layout(place.path);
+  if (!packaged && !options.signature_file.empty()) {
+    fs::path below = fs::proximate(fs::weakly_canonical(path, error),
+                                   fs::weakly_canonical(options.model, error), error);
+    // One of another name within the folder can't name itself either.
+    if (!error && below.begin() != below.end() && *below.begin() != "..")
+      policy.signature_file = below.generic_string();
+  }
   bool there = packaged || fs::exists(fs::symlink_status(path, error));
   Findings& findings = report.findings;
   if (!policy.wanted()) {

@@ -366,6 +366,24 @@ TEST_F(SignedModel, SignatureOfAPackageServesWhatWasUnpacked) {
   EXPECT_TRUE(has("S02"));
 }
 
+TEST_F(SignedModel, SignatureOfAnotherNameWithinTheFolder) {
+  sign_folder(model(), key_, 1, reporter_);
+  for (const char* name : {"m/release.sig", "release.sig"}) {
+    fs::copy_file(folder_.path("m/model.sig"), folder_.path(name));
+    fs::rename(folder_.path("m/model.sig"), folder_.path("kept"));
+    VerifyOptions options;
+    options.model = model();
+    options.levels = {};
+    options.signature.public_key = key_ + ".pub";
+    options.signature_file = folder_.path(name);
+    VerifyReport report;
+    run_verify(options, report, reporter_);
+    EXPECT_EQ(report.findings.count(Severity::kError), 0u) << name;
+    fs::remove(folder_.path(name));
+    fs::rename(folder_.path("kept"), folder_.path("m/model.sig"));
+  }
+}
+
 TEST_F(SignedModel, NothingStaysBesideAPackage) {
   std::string package = make_package("pkg");
   VerifyOptions options;
