@@ -152,9 +152,8 @@ DownloadResult Transfer::run() {
   if (total_ && target_.size() > *total_) target_.restart();
   answered_ = total_ && target_.size() == *total_ && *total_ > 0;
   Backoff backoff;
-  const std::atomic<bool>* stop = client_.policy().stop;
   while (!complete()) {
-    const std::uint64_t before = highest_;
+    const std::uint64_t before = highest_;  // NOLINT(clang-analyzer-deadcode.DeadStores)
     std::optional<std::int64_t> after;
     std::string why;
     long status = 0;
@@ -177,7 +176,7 @@ DownloadResult Transfer::run() {
       backoff.progress();
       authorized_ = false;
     }
-    if (!backoff.wait(after, stop)) {
+    if (!backoff.wait(after, client_.policy().stop)) {
       std::string end = after && *after > 300
                             ? fmt::format("it asks to come again in {} seconds", *after)
                             : fmt::format("gave up after {} tries", result_.tries);

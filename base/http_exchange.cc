@@ -308,7 +308,7 @@ CURLcode HttpClient::State::perform(const std::string& url, bool first_origin, H
   std::unique_ptr<curl_slist, CurlCleanup> list;
   auto add = [&](const std::string& line) {
     if (curl_slist* more = curl_slist_append(list.get(), line.c_str())) {
-      list.release();
+      static_cast<void>(list.release());
       list.reset(more);
     }
   };
@@ -317,7 +317,7 @@ CURLcode HttpClient::State::perform(const std::string& url, bool first_origin, H
   for (const auto& [name, value] : request.headers.lines())
     if (first_origin || std::find(kFollowingHeaders.begin(), kFollowingHeaders.end(), name) !=
                             kFollowingHeaders.end())
-      add(name + ": " + value);
+      add(fmt::format("{}: {}", name, value));
   Secret line;
   if (first_origin && !request.authorization.empty()) {
     line = Secret("authorization: " + request.authorization.reveal());

@@ -11,14 +11,14 @@ namespace mlc {
 
 // "https://host" or "https://host:port" (a default port is left out), in lower case; empty for
 // what is no address of http or https, or has a user name in it.
-std::string http_origin(std::string_view url);
+std::string http_origin(std::string_view text);
 // The host alone: "host", "127.0.0.1", "[::1]"; empty as above.
-std::string http_host(std::string_view url);
+std::string http_host(std::string_view text);
 // What a Location header means in the answer to a request to `base`; empty when it can't be used
 // (another scheme, a user name, control characters).
 std::string resolve_url(const std::string& base, std::string_view location);
 // As it may be printed: without query, fragment and user name, which may be secrets.
-std::string shown_url(std::string_view url);
+std::string shown_url(std::string_view text);
 // Every byte but letters, digits and "-._~/" as %XX.
 std::string url_escaped(std::string_view path);
 

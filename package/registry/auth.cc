@@ -108,7 +108,6 @@ RegistryCredentials from_entry(const Json& entry, const std::string& where) {
     out.user = pair->substr(0, colon);
     // Docker pads the text with NUL.
     out.password = Secret(pair->substr(colon + 1, pair->find('\0', colon) - colon - 1));
-    explicit_bzero(pair->data(), pair->size());
     return out;
   }
   const Json* user = entry.find("username");

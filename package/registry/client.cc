@@ -57,7 +57,7 @@ Speaks probe(HttpClient& client, const std::string& origin) {
 }
 
 std::string find_origin(const std::string& host, const HttpPolicy& policy) {
-  const std::string plain = "http://" + host, tls = "https://" + host;
+  std::string plain = "http://" + host, tls = "https://" + host;
   const bool here = is_this_machine(plain);
   if (!here && !policy.allow_http) return tls;
   HttpClient client(policy);
