@@ -53,15 +53,16 @@ int run(int argc, char** argv, bool& json) {
   CommandLine line = parse_command_line(std::vector<std::string>(argv + 1, argv + argc));
   json = line.common.json;
   std::unique_ptr<Reporter> reporter = make_reporter(json, line.common.quiet);
-  return static_cast<int>(line.action(
-      {.reporter = *reporter,
-       .print = write_stdout,
-       .print_list = write_stdout_list,
-       .json = json,
-       .local_folder = [&](const std::string& place, Fetch what, const std::string& format) {
-         return local_folder(place, what, *reporter, format);
-       },
-       .bundle_kernels = bundle_kernels}));
+  return static_cast<int>(
+      line.action({.reporter = *reporter,
+                   .print = write_stdout,
+                   .print_list = write_stdout_list,
+                   .json = json,
+                   .local_folder =
+                       [&](const std::string& place, Fetch what, const std::string& format) {
+                         return local_folder(place, what, *reporter, format);
+                       },
+                   .bundle_kernels = bundle_kernels}));
 }
 
 // The last line of a run that did not succeed.
