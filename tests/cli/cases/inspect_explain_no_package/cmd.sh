@@ -1,3 +1,3 @@
 # Why a device gets a variant is asked of packages only.
-cd "$DATA"
+cd "$DATA" || exit
 mlc inspect kjv-llama --explain vulkan
