@@ -7,9 +7,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 jobs=$(nproc)
-fuzz_seconds=10  # for each target
-tidy_files=8     # at most; about 6 s each
-tidy_commits=20  # on the main line, what counts as changed
+fuzz_seconds=${MLC_FUZZ_SECONDS:-5} # for each target
+tidy_files=8                       # at most; about 6 s each
+tidy_commits=20                    # on the main line, what counts as changed
+once=OFF                           # tests of readers run in the build with sanitizers alone
 sources() { git ls-files '*.h' '*.cc'; }
 
 stage_setup() { # the Debian packages that are missing
@@ -45,7 +46,7 @@ build() { # PRESET [configure argument]...
 }
 
 stage_release() { # Release build with g++, warnings are errors
-  build release
+  build release -DMLC_TESTS_ONCE="$once"
   cmake --build build/release -j "$jobs"
 }
 
@@ -116,6 +117,7 @@ stages=("$@")
 if ((${#stages[@]} == 0)); then
   stages=(setup format layers shellcheck release tidy asan fuzz tests)
 fi
+if [[ " ${stages[*]} " == *" asan "* ]]; then once=ON; fi
 times=()
 for stage in "${stages[@]}"; do
   if ! declare -F "stage_$stage" >/dev/null; then

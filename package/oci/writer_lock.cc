@@ -197,8 +197,8 @@ bool WriterLock::try_writer_file() {
   std::string text = text_of(writer_path_);
   Writer writer = state_of(text);
   if (writer == Writer::kAlive || (writer == Writer::kElsewhere && no_flock_)) return false;
-  if (text.empty() && lock_ < 0) {
-    // Without flock, one that is just being written looks like one of a killed writer.
+  if (text.empty()) {
+    // Where flock fails or lies, one that is just being written looks like one of a killed writer.
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     if (!text_of(writer_path_).empty()) return false;
   }

@@ -492,15 +492,16 @@ def test_schedules(t, count):
 
 def test_system_calls(t, every):
     """Killed, and refused, at every system call that changes a file (at a sample of them unless `every`)."""
-    if "ASAN_OPTIONS" in os.environ or tracing.why_not():
-        return print(f"skipped: IO-01, 02, 05: {tracing.why_not() or 'sanitizers'}")
+    if tracing.why_not():
+        return print(f"skipped: IO-01, 02, 05: {tracing.why_not()}")
     t.fresh()
     files = {"config.json": b"{}", "w.safetensors": b"x" * 300_000}
     t.publish(files)
     names = [*tracing.CHANGING, "symlink", "flock"]
 
     def command():
-        environment = [f"{k}={v}" for k, v in t.environment().items()]
+        # The sanitizer can't look for leaks in a program that is traced.
+        environment = ["ASAN_OPTIONS=detect_leaks=0", *(f"{k}={v}" for k, v in t.environment().items())]
         return ["env", "-i", *environment, t.mlc, *PULL, "--connections", "1"]
     done, calls = tracing.calls_of(command(), names, t.root / "strace.log")
     assert done.code == 0, done

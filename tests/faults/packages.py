@@ -274,7 +274,7 @@ def stopped_once(writer, call, name, code):
     left = tree(out)
     fine = (done.code == code and left == writer.before) or (done.code == 0 and left == writer.after)
     # A pull that is stopped goes on later from what it has.
-    if isinstance(writer, Pull) and done.code == code and not tags(out)[int(writer.beside):]:
+    if isinstance(writer, Pull) and done.code == code and TAG not in tags(out):
         again = run(writer.command(out))
         fine = again.code == 0 and tree(out) == writer.after
     shutil.rmtree(out.parent)
