@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 jobs=$(nproc)
 fuzz_seconds=${MLC_FUZZ_SECONDS:-5} # for each target
-tidy_files=8                       # at most; about 6 s each
+tidy_files=5                       # at most; about 6 s each
 tidy_commits=20                    # on the main line, what counts as changed
 once=OFF                           # tests of readers run in the build with sanitizers alone
 sources() { git ls-files '*.h' '*.cc'; }
