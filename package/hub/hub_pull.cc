@@ -219,7 +219,8 @@ std::vector<HubFile> Pull::missing_of(const std::vector<HubFile>& files, Reporte
   std::vector<char> sound(distinct.size());
   parallel_for(std::max(1U, std::min(default_threads(), options_.connections)), distinct.size(),
                [&](std::size_t i, unsigned) {
-                 sound[i] = is_sound(distinct[i], [&](std::uint64_t n) { reporter.advance(n); });
+                 auto advance = [&](std::uint64_t n) { reporter.advance(n); };
+                 sound[i] = is_sound(distinct[i], advance) ? 1 : 0;
                });
   if (there > 0) reporter.end();
   std::vector<HubFile> missing;

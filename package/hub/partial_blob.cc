@@ -32,7 +32,7 @@ constexpr std::int64_t kPoll = 50'000'000;  // ns
 
 // This machine since it was started: process numbers mean something within it only.
 const std::string& this_host() {
-  static const std::string host = [] {
+  static const std::string kHost = [] {
     std::string text;
     try {
       text = read_file("/proc/sys/kernel/hostname", 4096);
@@ -44,7 +44,7 @@ const std::string& this_host() {
     const Sha256Digest digest = hash.finish();
     return hex(std::span(digest).first(4));
   }();
-  return host;
+  return kHost;
 }
 
 // "BLOB.HOST-PID-RANDOM.incomplete": may it be taken over?

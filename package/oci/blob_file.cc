@@ -51,7 +51,7 @@ BlobFile::BlobFile(std::string path, std::uint64_t size, bool is_download, BlobH
     file_.emplace(path_, *left, OutputFile::Mode::kReopen);
     file_->rehash(*left);
   } else {
-    restart();
+    BlobFile::restart();
   }
 }
 

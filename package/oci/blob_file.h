@@ -19,7 +19,7 @@ struct BlobHooks {
 
 class PartialFile {
  public:
-  PartialFile(std::string path, std::uint64_t size, OutputFile::Mode mode)
+  PartialFile(const std::string& path, std::uint64_t size, OutputFile::Mode mode)
       : file_(path, size, mode) {}
   void write(std::span<const std::byte> block);
   // Takes in what an earlier run left.

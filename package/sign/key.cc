@@ -1,5 +1,6 @@
 #include "package/sign/key.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -113,7 +114,7 @@ int give_password(char* buffer, int size, int, void* context) {
   if (password == nullptr) return -1;
   std::size_t length = std::strlen(password);
   if (length > static_cast<std::size_t>(size)) return -1;
-  std::memcpy(buffer, password, length);
+  std::copy_n(password, length, buffer);
   return static_cast<int>(length);
 }
 

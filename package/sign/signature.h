@@ -51,7 +51,7 @@ struct CheckedSignature {
 CheckedSignature check_signature(std::string_view bundle, const std::string& where,
                                  const SignaturePolicy& policy);
 // The statement within any bundle (an attestation), once its signature holds.
-std::string check_bundle(std::string_view bundle, const std::string& where,
+std::string check_bundle(std::string_view text, const std::string& where,
                          const SignaturePolicy& policy);
 
 struct SignedDifference {
